@@ -1,0 +1,1 @@
+"""What `dev.py` runs: the virtual environment, embedded servers, and their supervisor."""

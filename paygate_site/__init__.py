@@ -1,0 +1,5 @@
+"""The site: settings, routes, processes."""
+
+from paygate_site.celery import app as celery_app
+
+__all__ = ["celery_app"]

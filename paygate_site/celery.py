@@ -1,0 +1,11 @@
+"""The Celery application; its schedule is CELERY_BEAT_SCHEDULE in settings."""
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "paygate_site.settings")
+
+app = Celery("paygate")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()

@@ -1,0 +1,57 @@
+"""What must hold before Django sees a request."""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from django.conf import settings
+
+from billing.api.problems import problem
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[..., Awaitable[None]]
+
+
+class _TooLarge(Exception):
+    """More bytes came than any request may have."""
+
+
+class BodyLimit:
+    """Stops reading a request at DATA_UPLOAD_MAX_MEMORY_SIZE bytes and answers 413.
+
+    Django's ASGI handler stores the whole body before any view can refuse it: a stranger could
+    fill the disk with one endless chunked request.
+    """
+
+    def __init__(self, application: Application) -> None:
+        """Wrap an ASGI application that answers HTTP."""
+        self.application = application
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Pass the request on, counting what is read."""
+        left: int = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+
+        async def counted() -> Message:
+            nonlocal left
+            message = await receive()
+            left -= len(message.get("body", b""))
+            if left < 0:
+                raise _TooLarge
+            return message
+
+        try:
+            await self.application(scope, counted, send)
+        except _TooLarge:  # Django reads all of the body before it answers
+            await _refuse(send)
+
+
+async def _refuse(send: Send) -> None:
+    answer = problem(413, "body_too_large", "The request carries too many bytes.")
+    headers = [
+        (b"content-type", answer["Content-Type"].encode()),
+        (b"content-length", str(len(answer.content)).encode()),
+        (b"connection", b"close"),
+    ]
+    await send({"type": "http.response.start", "status": 413, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.content})

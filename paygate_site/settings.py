@@ -1,0 +1,280 @@
+"""All settings. Everything that differs between installations comes from the environment."""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from celery.schedules import crontab
+from django.templatetags.static import static
+from django.urls import reverse_lazy
+
+from paygate_site.environment import boolean, cache_url, env, integer, required, words, zones
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VERSION = "0.1.0"
+
+# --- what must be given -----------------------------------------------------------------------
+SECRET_KEY = required("PAYGATE_SECRET_KEY", "it signs sessions and seals secrets at rest")
+SECRET_KEY_FALLBACKS = words("PAYGATE_SECRET_KEY_FALLBACKS")
+DATABASE_URL = required("DATABASE_URL", "PostgreSQL, e.g. postgresql://user:password@host/database")
+BROKER_URL = required("BROKER_URL", "redis://, rediss://, redis+socket:// or amqp://")
+
+DEBUG = boolean("PAYGATE_DEBUG", default=False)
+HTTPS = boolean("PAYGATE_HTTPS", default=False)
+ALLOWED_HOSTS = words("PAYGATE_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+CSRF_TRUSTED_ORIGINS = words("PAYGATE_TRUSTED_ORIGINS")
+
+# --- applications -----------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "channels",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_prometheus",
+    "billing",
+    "analytics",
+]
+
+MIDDLEWARE = [
+    "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_prometheus.middleware.PrometheusAfterMiddleware",
+]
+
+ROOT_URLCONF = "paygate_site.urls"
+ASGI_APPLICATION = "paygate_site.asgi.application"
+WSGI_APPLICATION = "paygate_site.wsgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+# --- database ---------------------------------------------------------------------------------
+# Web processes use a pool (an ASGI request is a new thread, so a kept connection would leak);
+# workers and commands keep one connection each.
+DATABASES: dict[str, dict[str, Any]] = {"default": env.db_url_config(DATABASE_URL)}
+DATABASES["default"]["ENGINE"] = "django.db.backends.postgresql"
+_pool = integer("PAYGATE_DB_POOL", 0)
+DATABASES["default"]["CONN_MAX_AGE"] = 0 if _pool else 600
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = not _pool
+_options: dict[str, Any] = DATABASES["default"].setdefault("OPTIONS", {})
+if "host" in _options:  # postgresql://user:pw@/db?host=/socket/dir
+    DATABASES["default"]["HOST"] = _options.pop("host")
+_options["application_name"] = os.environ.get("PAYGATE_PROCESS", "paygate")
+if _pool:
+    _options["pool"] = {"min_size": min(2, _pool), "max_size": _pool, "timeout": 10}
+DATABASES["default"]["ATOMIC_REQUESTS"] = False
+# PgBouncer pools transactions: no server-side cursors, and it refuses start-up options.
+_pgbouncer = boolean("PAYGATE_PGBOUNCER", default=False)
+DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = _pgbouncer
+if not _pgbouncer:
+    # Compiling a statement took seconds where running it took milliseconds (measured).
+    _options.setdefault("options", "-c jit=off")
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- cache: throttles only; figures are never cached -------------------------------------------
+CACHE_URL = cache_url(BROKER_URL)
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": CACHE_URL}
+    if CACHE_URL
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+}
+
+# --- celery -----------------------------------------------------------------------------------
+CELERY_BROKER_URL = BROKER_URL
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TASK_SOFT_TIME_LIMIT = 240
+CELERY_TASK_TIME_LIMIT = 280
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_TIMEZONE = "UTC"
+CELERY_ENABLE_UTC = True
+CELERY_DB_REUSE_MAX = 1000
+# Without the restore options a killed worker's tasks would come back only after an hour.
+# The visibility timeout must exceed the longest task, else tasks run twice.
+CELERY_BROKER_TRANSPORT_OPTIONS = (
+    {"visibility_timeout": 300, "unacked_restore_interval": 5, "unacked_restore_throttle": 1}
+    if BROKER_URL.startswith("redis")
+    else {}
+)
+# The whole schedule. The stale marks in the database are the queue: a lost, doubled or late
+# tick loses nothing. `expires` keeps an outage from piling ticks up.
+CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
+    "roll-stale-buckets": {
+        "task": "analytics.tasks.roll_stale_buckets",
+        "schedule": timedelta(minutes=1),
+        "options": {"expires": 55},
+    },
+    "fold-running-totals": {
+        "task": "analytics.tasks.fold_running_totals",
+        "schedule": timedelta(minutes=1),
+        "options": {"expires": 55},
+    },
+    "expire-payments": {
+        "task": "billing.tasks.expire_payments",
+        "schedule": timedelta(minutes=1),
+        "options": {"expires": 55},
+    },
+    "verify-recent": {
+        "task": "analytics.tasks.verify_recent",
+        "schedule": timedelta(minutes=15),
+        "options": {"expires": 800},
+    },
+    "verify-nightly": {
+        "task": "analytics.tasks.verify_history",
+        "schedule": crontab(hour="3", minute="20"),
+        "options": {"expires": 3600},
+    },
+}
+
+# --- time and language ------------------------------------------------------------------------
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = True
+
+# --- static files -----------------------------------------------------------------------------
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"] if (BASE_DIR / "static").is_dir() else []
+WHITENOISE_USE_FINDERS = True  # no collectstatic step needed
+WHITENOISE_AUTOREFRESH = DEBUG
+
+# --- security ---------------------------------------------------------------------------------
+LOGIN_URL = reverse_lazy("admin:login")
+LOGIN_REDIRECT_URL = reverse_lazy("admin:index")
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+SESSION_COOKIE_SECURE = HTTPS
+CSRF_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_HTTPONLY = True
+SECURE_SSL_REDIRECT = False  # a redirect would lose webhooks; the proxy in front redirects browsers
+SILENCED_SYSTEM_CHECKS = ["security.W008"]  # the line above, on purpose
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
+SECURE_HSTS_PRELOAD = HTTPS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
+X_FRAME_OPTIONS = "DENY"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 17 * 1024 * 1024  # one ingest request (16 MiB) and its envelope
+
+# --- API --------------------------------------------------------------------------------------
+APPEND_SLASH = True
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "billing.api.authentication.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["billing.api.permissions.RolePermission"],
+    "DEFAULT_RENDERER_CLASSES": ["billing.api.renderers.ExactJSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_THROTTLE_CLASSES": ["billing.api.throttles.TokenThrottle"],
+    "DEFAULT_THROTTLE_RATES": {
+        "api": env.str("PAYGATE_API_RATE", default="6000/min"),
+        "ingest": env.str("PAYGATE_INGEST_RATE", default="120000/min"),
+    },
+    "EXCEPTION_HANDLER": "billing.api.problems.problem_response",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "COERCE_DECIMAL_TO_STRING": True,
+    "UNAUTHENTICATED_USER": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "PayGate portal",
+    "DESCRIPTION": "Payments, revenue and API-key analytics for machine payments.",
+    "VERSION": VERSION,
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SCHEMA_PATH_PREFIX": "/api/v1/",
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+}
+
+# --- the portal's own -------------------------------------------------------------------------
+PAYGATE_TOKEN_PEPPERS = words("PAYGATE_TOKEN_PEPPERS")  # newest first; empty: from the secret key
+PAYGATE_EXPIRY_SECONDS = integer("PAYGATE_EXPIRY_SECONDS", 3600, minimum=60)
+PAYGATE_EXPIRY_GRACE_SECONDS = integer("PAYGATE_EXPIRY_GRACE_SECONDS", 600)
+PAYGATE_ZONES = zones("PAYGATE_ZONES", "UTC")  # zones whose daily unique counts are kept ready
+PAYGATE_REPORT_TIMEOUT_MS = integer("PAYGATE_REPORT_TIMEOUT_MS", 30_000, minimum=100)
+PAYGATE_METRICS_NETWORKS = words("PAYGATE_METRICS_NETWORKS", "127.0.0.1/32,::1/128")
+PAYGATE_MAX_MARK_AGE_SECONDS = integer("PAYGATE_MAX_MARK_AGE_SECONDS", 600, minimum=60)
+
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": "PayGate portal",
+    "SITE_HEADER": "PayGate portal",
+    "SITE_ICON": lambda _request: static("paygate/icon.svg"),
+    "STYLES": [lambda _request: static("paygate/paygate.css")],
+    # Teal, one step darker than usual so that white on 600 has a contrast above 4.5.
+    "COLORS": {
+        "primary": {
+            "50": "#f0fdfa",
+            "100": "#ccfbf1",
+            "200": "#99f6e4",
+            "300": "#5eead4",
+            "400": "#2dd4bf",
+            "500": "#14b8a6",
+            "600": "#0f766e",
+            "700": "#115e59",
+            "800": "#134e4a",
+            "900": "#123f3c",
+            "950": "#042f2e",
+        }
+    },
+    "DASHBOARD_CALLBACK": "analytics.admin.dashboard.dashboard",
+    "SIDEBAR": {"show_search": True, "navigation": "analytics.admin.navigation.navigation"},
+    "SITE_FAVICONS": [
+        {
+            "rel": "icon",
+            "type": "image/svg+xml",
+            "href": lambda _request: static("paygate/icon.svg"),
+        }
+    ],
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.str("PAYGATE_LOG_LEVEL", default="INFO")},
+}
