@@ -1,0 +1,25 @@
+"""The facts in the admin: money and events are looked up, not edited."""
+
+from billing.admin import (
+    batches,
+    inbox,
+    payments,
+    registry,
+    rejected,
+    revenue,
+    sources,
+    tokens,
+    users,
+)
+
+__all__ = [
+    "batches",
+    "inbox",
+    "payments",
+    "registry",
+    "rejected",
+    "revenue",
+    "sources",
+    "tokens",
+    "users",
+]
