@@ -1,0 +1,68 @@
+"""The sidebar (UNFOLD's SIDEBAR.navigation): what staff may see, grouped by subject."""
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+
+GROUPS: dict[str, list[tuple[str, str, str]]] = {
+    "Money": [
+        ("Payments", "payments", "billing.payment"),
+        ("Revenue records", "menu_book", "billing.revenuerecord"),
+        ("Settlement batches", "layers", "billing.settlementbatch"),
+        ("Batch payments", "receipt_long", "billing.batchpayment"),
+    ],
+    "Events": [
+        ("Events", "inbox", "billing.event"),
+        ("Rejected events", "report", "billing.rejectedevent"),
+        ("Conflicts", "call_split", "billing.eventconflict"),
+        ("Receipts", "fact_check", "billing.ingestreceipt"),
+    ],
+    "Registry": [
+        ("Networks", "lan", "billing.network"),
+        ("Assets", "toll", "billing.asset"),
+        ("Native prices", "price_change", "billing.nativeprice"),
+    ],
+    "Access": [
+        ("Sources", "sensors", "billing.source"),
+        ("API tokens", "key", "billing.admintoken"),
+        ("Staff", "person", "auth.user"),
+        ("Groups", "group", "auth.group"),
+    ],
+    "Rollups": [
+        ("Daily", "calendar_month", "analytics.dailystat"),
+        ("Hourly", "schedule", "analytics.hourlystat"),
+        ("Quarter hours", "timer", "analytics.quarterhourstat"),
+        ("Stale marks", "pending", "analytics.stalemark"),
+        ("Daily uniques", "groups", "analytics.dailyunique"),
+        ("Running totals", "leaderboard", "analytics.runningtotal"),
+        ("Verification", "verified", "analytics.rollupstate"),
+        ("Metric counters", "speed", "analytics.metriccounter"),
+        ("Live connections", "podcasts", "analytics.liveconnection"),
+    ],
+}
+
+
+def navigation(request: HttpRequest) -> list[dict[str, Any]]:
+    """The groups and their links that the user may open."""
+    first = [
+        {"title": "Dashboard", "icon": "dashboard", "link": reverse("admin:index")},
+        {"title": "Reports", "icon": "query_stats", "link": reverse("admin:reports")},
+        {"title": "API", "icon": "api", "link": reverse("docs")},
+    ]
+    groups: list[dict[str, Any]] = [{"items": first}]
+    for title, entries in GROUPS.items():
+        items = [_item(*entry) for entry in entries if _may_view(request, entry[2])]
+        if items:
+            groups.append({"title": title, "separator": True, "items": items})
+    return groups
+
+
+def _item(title: str, icon: str, label: str) -> dict[str, str]:
+    name = label.replace(".", "_")
+    return {"title": title, "icon": icon, "link": reverse(f"admin:{name}_changelist")}
+
+
+def _may_view(request: HttpRequest, label: str) -> bool:
+    app, model = label.split(".")
+    return any(request.user.has_perm(f"{app}.{verb}_{model}") for verb in ("view", "change"))

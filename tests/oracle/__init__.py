@@ -1,0 +1,1 @@
+"""An independent recomputation of every figure. Imports the standard library and itself only."""
