@@ -1,0 +1,1 @@
+"""Whole runs against a running portal, compared with the oracle; no project code."""
