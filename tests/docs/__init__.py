@@ -1,0 +1,1 @@
+"""The papers say what is true: their snippets run, their tables agree with the code."""
