@@ -25,6 +25,10 @@ _CLASSES: list[tuple[str, re.Pattern[str]]] = [
                   r"|http_?5\d\d"),
     ]
 ]  # fmt: skip
+# An exception's name, as programs print it: ValueError('x'), web3.exceptions.BadOutput: x.
+_EXCEPTION = re.compile(
+    r"(?:[A-Z]\w{0,80}(?:Error|Exception)\b|[a-z_]\w{0,80}(?:\.\w{1,80}){0,8}?\.[A-Z]\w{0,80}\b)"
+)
 # Bounded repeats: the time it takes grows with the text, not with its square.
 _URL = re.compile(r"[a-z][a-z0-9+.-]{0,30}://\S+", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
@@ -47,9 +51,10 @@ def is_pending(reason: str) -> bool:
 
 
 def class_of(reason: str) -> str:
-    """The class of a reason; `unknown` when none fits."""
+    """The class of a reason; another program's exception is `infra`; `unknown` if none fits."""
     lowered = reason.lower()
-    return next((name for name, pattern in _CLASSES if pattern.search(lowered)), "unknown")
+    last = "infra" if _EXCEPTION.match(reason) else "unknown"
+    return next((name for name, pattern in _CLASSES if pattern.search(lowered)), last)
 
 
 def scrubbed(reason: str) -> str:

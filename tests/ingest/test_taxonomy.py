@@ -53,9 +53,17 @@ REASONS = {
         "asset_not_deployed_contract",
         "SchemeNotFoundError: exact",
     ],
-    "infra": ["unexpected_verify_error", "unexpected_settle_error", "invalid_evm_rpc_read_failed"],
+    "infra": [
+        "unexpected_verify_error",
+        "unexpected_settle_error",
+        "invalid_evm_rpc_read_failed",
+        "ValueError: not a checksum address",
+        "web3.exceptions.BadFunctionCallOutput: no code at the address",
+        "KeyError('gasUsed')",
+        "TypeError",
+    ],
     "policy": ["PaymentAbortedError: no", "payer_from_address_kyt", "payee_to_address_kyt"],
-    "unknown": ["something nobody has seen", ""],
+    "unknown": ["something nobody has seen", "a_new_reason_error", "An error occurred", ""],
 }
 
 
