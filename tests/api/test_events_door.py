@@ -15,6 +15,7 @@ from django.db import close_old_connections
 from billing.models import Event, Payment, RejectedEvent
 from tests.api.callers import (
     EVENTS,
+    START,
     Caller,
     caller,
     problem_of,
@@ -78,6 +79,56 @@ def test_it_answers_each_event_for_itself(poster: Caller) -> None:
     assert answer["results"][2]["code"]
     counts = [answer[name] for name in ("accepted", "duplicate", "conflict", "rejected")]
     assert counts == [1, 1, 1, 1]
+
+
+MINIMAL: dict[str, dict[str, Any]] = {
+    "payment:received": {
+        "paymentId": "p1",
+        "payer": "0xA",
+        "payee": "0xB",
+        "amount": "2.50",
+        "network": "eip155:8453",
+    },
+    "payment:verified": {"paymentId": "p1", "verificationTime": 120},
+    "payment:settled": {
+        "paymentId": "p1",
+        "transaction": "0xT",
+        "fee": "0.0025",
+        "settlementTime": 1800,
+    },
+    "payment:failed": {"paymentId": "unknown", "error": "invalid_signature"},
+    "batch:created": {
+        "batchId": "b1",
+        "paymentCount": 2,
+        "totalAmount": "5.00",
+        "network": "eip155:8453",
+    },
+    "batch:settled": {
+        "batchId": "b1",
+        "transaction": "0xT",
+        "totalFees": "0.005",
+        "gasUsed": "180000",
+    },
+}
+
+
+@pytest.mark.parametrize("stamp", [START, "2026-01-01T00:00:00Z"])
+def test_minimal_events_are_accepted_as_they_are(poster: Caller, stamp: object) -> None:
+    events = [{"type": name, "data": data | {"timestamp": stamp}} for name, data in MINIMAL.items()]
+    answer = poster.post(EVENTS, events).json()
+    assert [result["status"] for result in answer["results"]] == ["accepted"] * len(MINIMAL)
+    states = dict(Payment.objects.values_list("payment_id", "status"))
+    assert states.pop("p1") == "settled"
+    assert list(states.values()) == ["failed"]  # of a payment nobody named
+
+
+def test_events_of_unknown_types_and_fields_are_stored(poster: Caller, viewer: Caller) -> None:
+    unknown = {"type": "dispute:opened", "data": {"why": "lost", "timestamp": START}}
+    known = received("p1", loyalty={"tier": 3})
+    assert poster.post(EVENTS, [unknown, known]).json()["accepted"] == 2
+    kept = {row["type"]: row["body"] for row in viewer.get(EVENTS).json()["results"]}
+    assert json.loads(kept["dispute:opened"]) == unknown
+    assert json.loads(kept["payment:received"])["data"]["loyalty"] == {"tier": 3}
 
 
 def test_it_answers_200_when_every_event_is_rejected(poster: Caller) -> None:

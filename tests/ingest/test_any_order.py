@@ -12,6 +12,7 @@ from django.db import connection, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from analytics.rollups import roll_stale
 from billing.ingest import receive
 from billing.models import Source
 from tests.ingest.events import event, failed, post, received, settled
@@ -54,6 +55,12 @@ SCENARIOS = {
         received("p"),
         event("payment:verified", "p", 500),
         failed("p", at=900, error="settlement_pending", transaction="0x1"),
+    ],
+    "verified, pending, settled": [
+        received("p"),
+        event("payment:verified", "p", 500),
+        failed("p", at=900, error="settlement_pending", transaction="0x1"),
+        settled("p", at=60_000, transaction="0x1"),
     ],
     "pending then settled": [
         received("p"),
@@ -101,6 +108,43 @@ def test_every_permutation_with_repeats_is_byte_equal(name: str) -> None:
     for order in itertools.permutations(events):
         repeated = [e for e in order for _ in range(chance.randint(1, 3))]
         assert final_state([[e] for e in repeated]) == expected
+
+
+ROLLED = """
+select jsonb_build_object(
+    'quarters', (select jsonb_agg(to_jsonb(s) - 'id' order by s.bucket, s.network_id)
+                 from analytics_quarterhourstat s),
+    'hours', (select jsonb_agg(to_jsonb(s) - 'id' order by s.bucket, s.network_id)
+              from analytics_hourlystat s),
+    'days', (select jsonb_agg(to_jsonb(s) - 'id' order by s.bucket, s.network_id)
+             from analytics_dailystat s))::text
+"""
+
+
+def rolled(requests: Sequence[dict[str, Any]], midway: int) -> str:
+    """The stored rollups after these requests, rolled up after so many of them and at the end."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        for number, one in enumerate(requests):
+            if number == midway:
+                roll_stale()
+            post(one)
+        roll_stale()
+        cursor.execute(ROLLED)
+        text: str = cursor.fetchone()[0]
+        transaction.set_rollback(True)
+    return text
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", ["settled", "verified, pending, settled"])
+def test_every_permutation_with_repeats_rolls_up_to_the_same_bytes(name: str) -> None:
+    events = SCENARIOS[name]
+    chance = random.Random(name)
+    expected = rolled(events, 0)
+    assert '"settled": 1' in expected
+    for order in itertools.permutations(events):
+        repeated = [e for e in order for _ in range(chance.randint(1, 3))]
+        assert rolled(repeated, chance.randrange(len(repeated))) == expected
 
 
 POOL = [

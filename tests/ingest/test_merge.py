@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.db import InternalError, connection
@@ -9,6 +10,7 @@ from django.db.utils import IntegrityError
 
 from billing.models import Asset, BatchPayment, Network, Payment, RevenueRecord, SettlementBatch
 from billing.registry import register_asset, register_network, set_native_price
+from tests.builders import ask
 from tests.ingest.events import NOW, event, failed, payment, post, received, settled
 
 pytestmark = pytest.mark.django_db
@@ -42,6 +44,16 @@ def test_pending_is_not_failed_and_a_later_settled_wins() -> None:
     assert payment("p").status == "settled"
 
 
+def test_pending_leaves_success_rate_and_failed_counts_unchanged() -> None:
+    post(received("p"), received("q"), settled("q"), received("r"), failed("r", error="x"))
+    slugs = ("payments", "networks", "failures", "dashboard")
+    before = {slug: ask(slug, as_of="") for slug in slugs}
+    assert (before["payments"]["failedPayments"], before["networks"][0]["totalPayments"]) == (1, 3)
+    post(failed("p", error="settlement_pending", transaction="0xT"))
+    assert payment("p").status == "pending"
+    assert {slug: ask(slug, as_of="") for slug in slugs} == before
+
+
 def test_failed_then_settled_is_settled_and_settled_then_failed_stays() -> None:
     post(received("p"), failed("p", at=1000, error="transaction_failed"), settled("p", at=2000))
     post(failed("p", at=3000, error="transaction_failed"))
@@ -60,6 +72,15 @@ def test_a_failure_without_id_is_its_own_payment() -> None:
 def test_identity_is_the_payment_not_the_transaction() -> None:
     post(*[settled(f"p{n}", transaction="0xSame", network="base") for n in range(4)])
     assert Payment.objects.filter(transaction="0xsame", status="settled").count() == 4
+    assert ask("payments", as_of="")["successfulPayments"] == 4
+
+
+def test_the_same_authorization_settled_twice_counts_once() -> None:
+    post(received("p"), settled("p", transaction="0x1"))
+    assert post(settled("p", at=2000, transaction="0x1")).accepted == 1
+    figures = ask("payments", as_of="")
+    assert (figures["totalPayments"], figures["totalVolume"]) == (1, "10.000000")
+    assert book() == [("facilitator_fee", Decimal("0.03"), Decimal("0.03"))]
 
 
 def test_two_upto_settlements_of_zero_do_not_collide() -> None:
@@ -131,6 +152,12 @@ def test_evm_addresses_fold_case_and_solana_ones_do_not() -> None:
     assert (payment("s").payer, payment("s").network_id) == ("SoLaddr", solana)
 
 
+def test_solana_payers_that_differ_in_case_are_two() -> None:
+    for name, payer in (("p", "SoLaddr"), ("q", "soladdr")):
+        post(received(name, network="solana", payer=payer), settled(name))
+    assert [row["address"] for row in ask("top-payers", as_of="")] == ["SoLaddr", "soladdr"]
+
+
 def test_legacy_network_names_are_the_same_chain() -> None:
     post(received("a", network="base"), received("b", network="Base_Sepolia"))
     assert payment("a").network_id == "eip155:8453"
@@ -195,6 +222,30 @@ def test_a_reverted_transaction_costs_gas_too() -> None:
     assert payment("p").gas_cost == 500_000
     post(settled("p", at=9000, transaction="0x2", **gas))
     assert payment("p").gas_cost == 1_000_000
+
+
+def test_gas_on_solana_is_the_fee_in_lamports() -> None:
+    post(received("p", network="solana"))
+    assert payment("p").gas_cost is None
+    post(settled("p", gasCostAtomic="5001", nativeUsdPrice="200"))
+    assert (payment("p").gas_cost, payment("p").gas_usd) == (5001, Decimal("0.0010002"))
+    assert book(kind="gas") == [("gas", Decimal("-0.000005001"), Decimal("-0.0010002"))]
+
+
+def test_net_revenue_is_fees_less_gas_of_each_network() -> None:
+    gas: dict[str, Any] = {
+        "gasUsed": 100_000,
+        "effectiveGasPrice": 10**9,
+        "nativeUsdPrice": "2000",
+    }
+    post(received("p"), settled("p", fee="0.5", **gas))
+    post(received("q", network="solana"))
+    post(settled("q", fee="0.03", gasCostAtomic="5000", nativeUsdPrice="200"))
+    nets = {
+        name: ask("revenue", as_of="", network=name)["netRevenue"] for name in ("base", "solana")
+    }
+    # 0.0001 ETH at 2,000 USD; 0.000005 SOL at 200 USD
+    assert nets == {"base": "0.300000", "solana": "0.029000"}
 
 
 def test_gas_is_priced_by_staff_when_no_event_does() -> None:
@@ -276,6 +327,14 @@ def test_revenue_of_other_kinds_enters_by_event() -> None:
 @pytest.mark.parametrize(
     "statement",
     [
+        *(
+            change.format(kind)
+            for kind in ("refund", "reversal", "gas")
+            for change in (
+                "update billing_revenuerecord set amount = 1000 where kind = '{}'",
+                "delete from billing_revenuerecord where kind = '{}'",
+            )
+        ),
         "update billing_event set type = 'x'",
         "delete from billing_event",
         "truncate billing_event",
@@ -288,10 +347,12 @@ def test_revenue_of_other_kinds_enters_by_event() -> None:
         "delete from billing_rejectedevent",
     ],
 )
-def test_facts_cannot_be_changed_behind_their_back(statement: str) -> None:
+def test_the_ledger_and_all_other_facts_are_append_only(statement: str) -> None:
     post(
         received("p"),
-        settled("p"),
+        settled("p", gasUsed=5, effectiveGasPrice=7),
+        event("payment:refunded", "p", 5000, amount="0.01"),
+        event("payment:reversed", "p", 9000),
         event("revenue:recorded", kind="premium", amount="5", network="base", id="a"),
         5,
     )

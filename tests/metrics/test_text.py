@@ -4,16 +4,18 @@ import re
 import shutil
 import subprocess
 from decimal import Decimal
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from django.core.management import call_command
 from django.db import connection
 from django.test import Client
+from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from analytics.models import LiveConnection, RollupState
-from billing.models import Payment
+from billing.models import Network, Payment
 from billing.registry import register_network
 from tests.api.callers import START, caller, deliver, failed, received, settled, source
 
@@ -58,15 +60,46 @@ def test_the_official_parser_reads_it() -> None:
     deliver(received("p1"), settled("p1", settlementTime=700, gasUsed=60000))
     families = {f.name: f for f in text_string_to_metric_families(scrape())}
     # The parser drops _total from the name of a counter.
-    assert {name.removesuffix("_total") for name in NAMES} <= set(families)
+    assert [name for name in families if name.startswith("facilitator_")] == [
+        name.removesuffix("_total") for name in NAMES
+    ]
     assert {"django_http_requests_before_middlewares", "process_cpu_seconds"} <= set(families)
-    counts = {
+    assert buckets(families["facilitator_settlement_duration_seconds"]) == dict(
+        zip(["0.1", "0.5", "1", "2", "5", "10", "30", "60", "+Inf"], [0] * 2 + [1] * 7, strict=True)
+    )
+    assert buckets(families["facilitator_gas_used"]) == dict(
+        zip(
+            ["21000", "50000", "100000", "200000", "500000", "1000000", "+Inf"],
+            [0] * 2 + [1] * 5,
+            strict=True,
+        )
+    )
+
+
+def buckets(family: Metric) -> dict[str, float]:
+    """The cumulative counts of a histogram on Base by their upper bound."""
+    return {
         s.labels["le"]: s.value
-        for s in families["facilitator_settlement_duration_seconds"].samples
+        for s in family.samples
         if s.labels.get("network") == BASE and "le" in s.labels
     }
-    assert list(counts) == ["0.1", "0.5", "1", "2", "5", "10", "30", "60", "+Inf"]
-    assert list(counts.values()) == [0, 0, 1, 1, 1, 1, 1, 1, 1]
+
+
+def test_labels_are_registered_networks_and_a_fixed_set() -> None:
+    for network in ("base", "base-sepolia", "solana", "eip155:777001", "any"):
+        data: dict[str, Any] = {"network": network, "resource": "https://a.test/x"}
+        deliver(received(f"p-{network}", **data), settled(f"p-{network}", gasUsed=60000))
+        deliver(received(f"q-{network}", **data), failed(f"q-{network}", error="boom"))
+    deliver(settled("early", fee="0.25"))
+    found: dict[str, set[str]] = {}
+    for family in text_string_to_metric_families(scrape()):
+        if family.name.startswith("facilitator_"):
+            for name, label in (pair for s in family.samples for pair in s.labels.items()):
+                found.setdefault(name, set()).add(label)
+    registered = Network.objects.filter(is_registered=True).values_list("chain_id", flat=True)
+    assert found.pop("network") == {*registered, "unknown", "other"}
+    assert found.pop("status") == {"success", "failed"}
+    assert list(found) == ["le"]
 
 
 @pytest.mark.skipif(not shutil.which("promtool"), reason="promtool is not installed")
@@ -164,6 +197,27 @@ def test_payments_without_a_network_yet_are_unknown() -> None:
     text = scrape()
     assert value(text, f"facilitator_payments_total{on('unknown', status='success')}") == "1"
     assert value(text, f"facilitator_fees_usd{on('unknown')}") == "0.25"
+
+
+def test_failures_count_under_the_network_their_payment_is_known_by() -> None:
+    deliver(received("p1"), failed("p1"), failed("p2"), received("p2"))
+    text = scrape()
+    assert value(text, f"facilitator_payments_total{on(BASE, status='failed')}") == "2"
+    assert value(text, f"facilitator_payments_total{on('unknown', status='failed')}") == "0"
+
+
+def test_testnets_change_no_usd_series() -> None:
+    deliver(received("p1"), settled("p1"))
+    before = usd_lines()
+    for network in (SEPOLIA, "solana-devnet", "eip155:777001"):
+        deliver(received(f"t-{network}", network=network), settled(f"t-{network}"))
+    assert usd_lines() == before
+
+
+def usd_lines() -> list[str]:
+    """The samples in USD."""
+    names = ("facilitator_volume_usd{", "facilitator_fees_usd{")
+    return [line for line in scrape().splitlines() if line.startswith(names)]
 
 
 def test_labels_are_escaped() -> None:
