@@ -39,23 +39,24 @@ def token(committed_db: None) -> str:
 @pytest.fixture
 def url(committed_db: None) -> Iterator[str]:
     """A web process on the test database."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     database = f"/{connection.settings_dict['NAME']}"
     environment = os.environ | {
         "DATABASE_URL": urlsplit(settings.DATABASE_URL)._replace(path=database).geturl(),
         "PAYGATE_DB_POOL": "8",
     }
-    command = ["-m", "uvicorn", "paygate_site.asgi:application", "--port", f"{port}"]
-    process = subprocess.Popen(
-        [sys.executable, *command, "--log-level", "warning"], env=environment, cwd=settings.BASE_DIR
-    )
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait()
+    command = ["-m", "uvicorn", "paygate_site.asgi:application", "--log-level", "warning"]
+    with socket.create_server(("127.0.0.1", 0)) as listening:  # nobody else can take its port
+        process = subprocess.Popen(
+            [sys.executable, *command, "--fd", f"{listening.fileno()}"],
+            env=environment,
+            cwd=settings.BASE_DIR,
+            pass_fds=[listening.fileno()],
+        )
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            process.terminate()
+            process.wait()
 
 
 @pytest.mark.slow

@@ -44,7 +44,7 @@ def test_it_takes_any_of_several_signatures() -> None:
     assert post(f"{moment},v1={'0' * 64},{good}").status_code == 200
 
 
-@pytest.mark.parametrize("age", [-290, 290])
+@pytest.mark.parametrize("age", [-299, 240])  # it ages on its way: a minute for a slow machine
 def test_it_takes_clocks_that_differ_by_less_than_five_minutes(age: int) -> None:
     assert post(signed("new", age=age)).status_code == 200
 
@@ -56,8 +56,8 @@ def test_it_takes_clocks_that_differ_by_less_than_five_minutes(age: int) -> None
         (lambda: signed("new"), "nobody"),
         (lambda: signed("new"), "open"),
         (lambda: signed(""), "open"),
-        (lambda: signed("new", age=310), "shop"),
-        (lambda: signed("new", age=-310), "shop"),
+        (lambda: signed("new", age=301), "shop"),
+        (lambda: signed("new", age=-360), "shop"),
         (lambda: signed("new", body=b"{}"), "shop"),
         (lambda: "", "shop"),
         (lambda: "t=,v1=", "shop"),

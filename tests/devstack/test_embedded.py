@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 from pathlib import Path
 
 import psycopg
@@ -14,10 +13,6 @@ from devstack.embedded import Given
 from devstack.supervisor import Supervisor
 
 
-def pid_of(cluster: Path) -> int:
-    return int((cluster / "postmaster.pid").read_text().split("\n", 1)[0])
-
-
 def test_a_killed_server_comes_back_with_every_committed_row(
     home: DataDir, supervisor: Supervisor
 ) -> None:
@@ -25,13 +20,10 @@ def test_a_killed_server_comes_back_with_every_committed_row(
     with psycopg.connect(url) as connection:
         connection.execute("CREATE TABLE kept (n int)")
         connection.execute("INSERT INTO kept VALUES (1)")
-    server = pid_of(home.path / "postgres")
+    (server,) = supervisor.pids()
 
     os.kill(server, signal.SIGKILL)
-    gone = time.monotonic() + 5
-    while time.monotonic() < gone and pid_of(home.path / "postgres") == server:
-        supervisor.tick()
-        time.sleep(0.02)
+    supervisor.wait_until(lambda: server not in supervisor.pids(), postgres.NAME, embedded.PATIENCE)
     supervisor.wait_until(postgres.Postgres.prepare(home).answers, postgres.NAME, embedded.PATIENCE)
 
     with psycopg.connect(url) as connection:

@@ -38,7 +38,7 @@ def post_while(first: dict[str, Any], second: dict[str, Any]) -> None:
 
 
 def _wait_for_the_follower() -> None:
-    for _ in range(500):
+    for _ in range(6000):  # a minute, for a slow machine
         with connection.cursor() as cursor:
             cursor.execute(WAITING)
             if cursor.fetchone() != (0,):

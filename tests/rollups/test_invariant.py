@@ -41,7 +41,7 @@ class OpenTransaction:
 
     def run(self, work: Callable[[], Any]) -> Any:
         """Do something inside it."""
-        return self._thread.submit(work).result(20)
+        return self._thread.submit(work).result(120)
 
     def end(self, commit: bool) -> None:
         """Commit or roll back, and give the connection back."""
