@@ -165,12 +165,10 @@ class Range:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReportParams:
+class CommonParams:
     """What every report takes."""
 
     tz: Zone = "UTC"
-    network: NetworkId = None
-    include_testnets: Testnets = False
     source: SourceSlug = None
     as_of: AsOf = None
 
@@ -179,8 +177,16 @@ class ReportParams:
 
 
 @dataclass(frozen=True, kw_only=True)
-class WindowParams(ReportParams):
-    """A report over a window that ends at as_of, (as_of - window, as_of], or over [from, to)."""
+class ReportParams(CommonParams):
+    """What every payment report takes."""
+
+    network: NetworkId = None
+    include_testnets: Testnets = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpanParams(CommonParams):
+    """A window that ends at as_of, (as_of - window, as_of], or [from, to)."""
 
     window: WindowChoice = "24h"
     start: From = None
@@ -212,6 +218,11 @@ class WindowParams(ReportParams):
 
 
 @dataclass(frozen=True, kw_only=True)
+class WindowParams(SpanParams, ReportParams):
+    """A payment report over a window."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class DayWindowParams(WindowParams):
     """A window of 24 hours unless told otherwise."""
 
@@ -235,3 +246,15 @@ class TopParams(AllTimeParams):
     """The first `limit` of a ranking, of all time unless told otherwise."""
 
     limit: Limit = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class GatewayParams(CommonParams):
+    """What every gateway report takes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GatewaySpanParams(SpanParams, GatewayParams):
+    """A gateway report over calls, log or audit entries: of all time unless told otherwise."""
+
+    window: WindowChoice = "all"

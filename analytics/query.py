@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from django.db.utils import DataError, OperationalError
 from psycopg.errors import QueryCanceled
 
-from analytics.params import Range, ReportParams
+from analytics.params import CommonParams, Range
 from analytics.problems import ReportTimeout, foreign_source, invalid
 
 Row = TypeVar("Row")
@@ -58,7 +58,7 @@ class Snapshot:
     report states beside its result (payments left out of it, say).
     """
 
-    def __init__(self, params: ReportParams, scope: Scope) -> None:
+    def __init__(self, params: CommonParams, scope: Scope) -> None:
         """Read the clock and settle which networks and sources count."""
         opening = _opening(params)
         self.as_of = opening.as_of
@@ -97,7 +97,7 @@ def bounds(span: Range) -> dict[str, datetime | None]:
 
 
 @contextmanager
-def snapshot(params: ReportParams, scope: Scope = EVERYTHING) -> Iterator[Snapshot]:
+def snapshot(params: CommonParams, scope: Scope = EVERYTHING) -> Iterator[Snapshot]:
     """A read-only transaction that sees one state of the database, with a time limit.
 
     Inside a transaction already begun the isolation level is that one's. Raises ReportTimeout,
@@ -131,21 +131,22 @@ def _known_errors() -> Iterator[None]:
         raise
 
 
-def _opening(params: ReportParams) -> Opening:
+def _opening(params: CommonParams) -> Opening:
     with connection.cursor() as cursor:
         cursor.execute(
             OPENING,
             {
                 "as_of": params.as_of,
-                "include_testnets": params.include_testnets,
-                "network": params.network,
+                # of payment reports only
+                "include_testnets": getattr(params, "include_testnets", False),
+                "network": getattr(params, "network", None),
                 "source": params.source,
             },
         )
         return Opening(*cursor.fetchone())
 
 
-def _sources(params: ReportParams, opening: Opening, scope: Scope) -> list[int] | None:
+def _sources(params: CommonParams, opening: Opening, scope: Scope) -> list[int] | None:
     if params.source is None:
         return None if scope.source is None else [scope.source]
     if scope.source is not None and opening.source != scope.source:

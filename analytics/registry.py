@@ -15,11 +15,11 @@ from importlib import import_module
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from analytics import reports
-from analytics.params import ReportParams
+from analytics.params import CommonParams
 from analytics.query import EVERYTHING, Scope, Snapshot, snapshot
 from analytics.serializers import read_params, to_data
 
-P = TypeVar("P", bound=ReportParams)
+P = TypeVar("P", bound=CommonParams)
 R = TypeVar("R")
 
 
@@ -35,7 +35,7 @@ class Answer:
     """What a report said: the result, its parameters, the moment, and counts stated beside it."""
 
     result: Any
-    params: ReportParams
+    params: CommonParams
     as_of: datetime
     notes: Mapping[str, int]
 
@@ -52,7 +52,7 @@ class Report:
     family: Family
     slug: str
     description: str
-    params_type: type[ReportParams]
+    params_type: type[CommonParams]
     row_type: type
     is_list: bool
     function: Callable[..., Any]

@@ -5,16 +5,25 @@ from dataclasses import MISSING, Field, fields, is_dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from types import NoneType
-from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args, get_origin, get_type_hints
 from zoneinfo import ZoneInfo
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from analytics.params import Parameter, ReportParams
-from analytics.units import MONEY, NATIVE, json_number, money_text, unit_of
+from analytics.params import CommonParams, Parameter
+from analytics.units import (
+    ISO_MS,
+    MONEY,
+    NATIVE,
+    is_omitted,
+    iso_ms,
+    json_number,
+    money_text,
+    unit_of,
+)
 
-P = TypeVar("P", bound=ReportParams)
+P = TypeVar("P", bound=CommonParams)
 AnyField = serializers.Field[Any, Any, Any, Any]
 AnySerializer = serializers.Serializer[Any]
 
@@ -39,6 +48,19 @@ class NumberField(serializers.Field[Decimal, str, int | Decimal, Any]):
         return json_number(value)
 
 
+@extend_schema_field({"type": "string", "format": "date-time"})
+class IsoMsField(serializers.Field[datetime, str, str, Any]):
+    """A moment with milliseconds."""
+
+    def to_representation(self, value: datetime) -> str:
+        """2026-02-16T12:00:30.000Z."""
+        return iso_ms(value)
+
+
+class JsonObject(dict[str, Any]):
+    """An object whose members the report's description names; written as it is."""
+
+
 PLAIN_FIELDS: dict[Any, type[AnyField]] = {
     str: serializers.CharField,
     bool: serializers.BooleanField,
@@ -55,6 +77,20 @@ def camel(name: str) -> str:
     return head + "".join(word.capitalize() for word in tail)
 
 
+class ResultSerializer(serializers.Serializer[Any]):
+    """Writes a result; the fields named in `omitted` are left out when they are null."""
+
+    omitted: ClassVar[list[str]] = []
+
+    def to_representation(self, instance: Any) -> dict[str, Any]:
+        """The members in the order of the fields."""
+        data = super().to_representation(instance)
+        for name in self.omitted:
+            if data[name] is None:
+                del data[name]
+        return data
+
+
 _built: dict[Any, type[AnySerializer]] = {}  # one class for each shape: one OpenAPI component
 
 
@@ -65,7 +101,8 @@ def result_serializer(shape: type) -> type[AnySerializer]:
         members: dict[str, Any] = {"__doc__": shape.__doc__}
         for field in fields(shape):
             members[camel(field.name)] = _member(field.name, hints[field.name])
-        _built[shape] = type(f"{shape.__name__}Serializer", (serializers.Serializer,), members)
+        members["omitted"] = [camel(name) for name, hint in hints.items() if is_omitted(hint)]
+        _built[shape] = type(f"{shape.__name__}Serializer", (ResultSerializer,), members)
     return _built[shape]
 
 
@@ -79,11 +116,15 @@ def result_field(annotation: Any, **options: Any) -> AnyField:
     unit = unit_of(annotation)
     if unit is not None:
         options.setdefault("help_text", unit.description)
-    if _is_optional(annotation):
+    if is_omitted(annotation):
+        options["required"] = False
+    elif _is_optional(annotation):
         options["allow_null"] = True
     bare = bare_type(annotation)
     if unit in (MONEY, NATIVE):
         return MoneyField(**options)
+    if unit is ISO_MS:
+        return IsoMsField(**options)
     if isinstance(bare, type) and is_dataclass(bare):
         return result_serializer(bare)(**options)
     return _composite(bare, options) or PLAIN_FIELDS[bare](**options)
@@ -97,6 +138,8 @@ def _composite(bare: Any, options: dict[str, Any]) -> AnyField | None:
         return serializers.ListField(child=result_field(args[0]), **options)
     if origin is dict:
         return serializers.DictField(child=result_field(args[1]), **options)
+    if bare is JsonObject:
+        return serializers.JSONField(**options)
     if origin is Literal:
         return serializers.ChoiceField(choices=list(args), **options)
     return None
@@ -123,7 +166,7 @@ def to_data(result: Any) -> Any:
     return result_serializer(type(result))(result).data
 
 
-def params_serializer(shape: type[ReportParams]) -> type[AnySerializer]:
+def params_serializer(shape: type[CommonParams]) -> type[AnySerializer]:
     """The serializer that reads a report's parameters and describes them in OpenAPI and forms."""
     hints = get_type_hints(shape, include_extras=True)
     members: dict[str, Any] = {"__doc__": shape.__doc__}

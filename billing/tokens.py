@@ -75,10 +75,14 @@ def in_networks(address: str, networks: Iterable[str]) -> bool:
     return any(mapped in ip_network(network, strict=False) for network in networks)
 
 
+def digests(secret: bytes) -> list[str]:
+    """The keyed digests of a secret, under the newest pepper first."""
+    return [_digest(secret, pepper) for pepper in _peppers()]
+
+
 def _by_secret(secret: bytes, condition: Q) -> AdminToken | None:
-    digests = [_digest(secret, pepper) for pepper in _peppers()]
     rows = AdminToken.objects.select_related("source")
-    return rows.filter(condition, digest__in=digests).first()
+    return rows.filter(condition, digest__in=digests(secret)).first()
 
 
 def _seal(token: AdminToken, secret: bytes) -> None:

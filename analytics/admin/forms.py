@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 from rest_framework import serializers
 
-from analytics.params import InstantField, NetworkField, ReportParams, ZoneField, zone_names
+from analytics.params import CommonParams, InstantField, NetworkField, ZoneField, zone_names
 from analytics.serializers import params_serializer
 from billing.models import Network, Source
 
@@ -29,7 +29,7 @@ def sources() -> Choices:
     return [("", "All sources"), *((s, s) for s in Source.objects.values_list("slug", flat=True))]
 
 
-def report_form(shape: type[ReportParams], query: Any) -> forms.Form:
+def report_form(shape: type[CommonParams], query: Any) -> forms.Form:
     """The form of a report's parameters, filled from a query string."""
     form = forms.Form(data=None, auto_id="param_%s")
     for name, field in params_serializer(shape)().fields.items():

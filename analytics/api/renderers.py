@@ -11,6 +11,7 @@ from rest_framework.renderers import BaseRenderer
 
 from analytics.registry import Report
 from analytics.serializers import AnyField, AnySerializer, result_serializer
+from billing.api.renderers import exact_json
 
 NUMBER = re.compile(r"-?\d+(\.\d+)?")
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -90,13 +91,14 @@ def _collect(
     inner: list[dict[str, Any]],
 ) -> None:
     for field_name, field in serializer.fields.items():
-        name, value = prefix + field_name, item[field_name]
+        name, value = prefix + field_name, item.get(field_name)
         if isinstance(field, serializers.ListSerializer):
-            inner.extend({f"{name}.{key}": each[key] for key in each} for each in value)
+            inner.extend({f"{name}.{key}": each[key] for key in each} for each in value or ())
         elif isinstance(field, serializers.Serializer):
-            _collect(field, value, f"{name}.", own, inner)
+            _collect(field, value or {}, f"{name}.", own, inner)
         elif isinstance(field, serializers.DictField):
-            inner.extend({f"{name}.key": key, f"{name}.value": value[key]} for key in value)
+            members = (value or {}).items()
+            inner.extend({f"{name}.key": key, f"{name}.value": each} for key, each in members)
         else:
             own[name] = value
 
@@ -105,4 +107,6 @@ def cell(value: Any) -> Any:
     """A value as a cell; text that a spreadsheet would run as a formula gets a leading '."""
     if isinstance(value, str) and value.startswith(FORMULA) and not NUMBER.fullmatch(value):
         return f"'{value}"
+    if isinstance(value, (list, dict)):
+        return exact_json(value).decode()
     return "" if value is None else value

@@ -100,27 +100,40 @@ $$;
 """
 
 
-def stat_rows(table: str, condition: str) -> str:
-    # Lateral, and fenced by offset 0: a range join would read the whole table for every segment.
+# Plans of plpgsql live as long as the session, and these are costly to make: what a read has left
+# to plan is short. They are good for every window, so that none is made for a call's own values.
+GENERIC = "set plan_cache_mode = force_generic_plan"
+
+
+def gaps(lo: str, hi: str, holes: str) -> str:
+    """What disjoint holes, each inside [lo, hi), leave of it; lo and hi are columns of edge."""
+    return f"""
+        select g.lo, g.hi from (
+            select coalesce(lag(h.hi) over (order by h.lo), e.{lo}) as lo, h.lo as hi
+            from edge e cross join lateral ({holes} union all select e.{hi}, e.{hi}) h (lo, hi)
+        ) g where g.lo < g.hi"""
+
+
+def stale(lo: str, hi: str, mark: str, width: str, condition: str) -> str:
     return (
-        "select s.* from {segments} g cross join lateral ("
-        f"select s.source_id, s.network_id, s.bucket, {', '.join('s.' + name for name in MEASURES)}"
-        f" from analytics_{table} s where s.bucket >= g.lo and s.bucket < g.hi"
-        f" and {condition} and (p_sources is null or s.source_id = any(p_sources)) offset 0) s"
+        f"select distinct d.{mark}, d.{mark} + interval '{width}' from dirty d"
+        f" where d.{mark} >= e.{lo} and d.{mark} < e.{hi} and {condition}"
     )
 
 
-# Any window, exactly: clean days inside it, clean hours of what is left, clean quarter hours of
-# what is left, facts for dirty quarter hours and for the edges that cut one. One statement, one
-# snapshot.
-STATS = f"""
-create function analytics_stats(
-    p_from timestamptz, p_to timestamptz, p_grain int, p_sources bigint[])
-returns table ({RETURNS}) language sql stable as $$
+# Any window, exactly: clean days inside it (grain 2), clean hours of what is left (1), clean
+# quarter hours of what is left (0), and what is left then is read from the facts (-1): dirty
+# quarter hours and the edges that cut one.
+PARTS = f"""
+create function analytics_parts(p_from timestamptz, p_to timestamptz, p_grain int)
+returns table (grain int, lo timestamptz, hi timestamptz)
+language plpgsql stable rows 10 {GENERIC} as $$
+#variable_conflict use_column
+begin return query
     with edge as materialized (
         select w.lo, w.hi, q.lo as q_lo, q.hi as q_hi, h.lo as h_lo, h.hi as h_hi,
             case when p_grain >= 2 then d.lo else h.hi end as d_lo,
-            case when p_grain >= 2 then greatest(d.hi, d.lo) else h.hi end as d_hi
+            case when p_grain >= 2 then d.hi else h.hi end as d_hi
         from (select coalesce(p_from, {ORIGIN}) as lo,
                      coalesce(p_to, timestamptz '2200-01-01 00:00:00+00') as hi) w
         cross join lateral (
@@ -138,44 +151,62 @@ returns table ({RETURNS}) language sql stable as $$
     ),
     dirty as materialized (
         select distinct m.grain, m.bucket, m.hour, m.day
-        from analytics_stalemark m, edge e
-        where m.bucket >= e.lo - interval '1 day' and m.bucket < e.hi
+        from edge e cross join lateral (
+            select x.* from analytics_stalemark x
+            where x.bucket >= e.lo - interval '1 day' and x.bucket < e.hi offset 0
+        ) m
     ),
-    dirty_day as materialized (select distinct day as lo from dirty),
-    dirty_hour as materialized (select distinct hour as lo from dirty where grain <= 1),
-    dirty_quarter as materialized (select distinct bucket as lo from dirty where grain = 0),
-    day_part as (select d_lo as lo, d_hi as hi from edge where d_lo < d_hi),
-    hour_part as (
-        select h_lo as lo, least(d_lo, h_hi) as hi from edge
-        union all select greatest(d_hi, h_lo), h_hi from edge where d_lo < d_hi
-        union all select greatest(d_lo, h_lo), h_hi from edge where d_lo >= d_hi and d_lo < h_hi
-        union all select x.lo, x.lo + interval '1 day' from dirty_day x, edge
-        where x.lo >= d_lo and x.lo < d_hi
+    days as materialized ({gaps("d_lo", "d_hi", stale("d_lo", "d_hi", "day", "1 day", "true"))}
     ),
-    quarter_part as (
-        select q_lo as lo, least(h_lo, q_hi) as hi from edge
-        union all select greatest(h_hi, q_lo), q_hi from edge where h_lo < h_hi
-        union all select greatest(h_lo, q_lo), q_hi from edge where h_lo >= h_hi and h_lo < q_hi
-        union all select x.lo, x.lo + interval '1 hour' from dirty_hour x, edge
-        where x.lo >= h_lo and x.lo < h_hi
+    hours as materialized ({gaps("h_lo", "h_hi",
+        "select lo, hi from days union all "
+        + stale("h_lo", "h_hi", "hour", "1 hour", "d.grain <= 1"))}
     ),
-    raw_part as (
-        select lo, least(q_lo, hi) as hi from edge
-        union all select greatest(q_hi, q_lo), hi from edge where q_lo <= hi
-        union all
-        select min(i.lo), max(i.lo) + {QUARTER}
-        from (select x.lo, x.lo - row_number() over (order by x.lo) * {QUARTER} as island
-              from dirty_quarter x, edge where x.lo >= q_lo and x.lo < q_hi) i
-        group by i.island
+    quarters as materialized ({gaps("q_lo", "q_hi",
+        "select lo, hi from days union all select lo, hi from hours union all "
+        + stale("q_lo", "q_hi", "bucket", "15 minutes", "d.grain = 0"))}
+    ),
+    facts as ({gaps("lo", "hi",
+        "select lo, hi from days union all select lo, hi from hours"
+        " union all select lo, hi from quarters")}
     )
-    {stat_rows("dailystat", "s.bucket not in (select lo from dirty_day)").format(segments="day_part")}
+    select 2, lo, hi from days
+    union all select 1, lo, hi from hours
+    union all select 0, lo, hi from quarters
+    union all select -1, lo, hi from facts;
+end $$;
+create function analytics_facts_of_part(
+    p_from timestamptz, p_to timestamptz, p_sources bigint[])
+returns table ({RETURNS}) language plpgsql stable rows 100 {GENERIC} as $$
+begin return query select f.* from analytics_facts(p_from, p_to, p_sources) f; end $$;
+"""
+
+
+def stat_rows(table: str, grain: int) -> str:
+    # Lateral, and fenced by offset 0: a range join would read the whole table for every part.
+    return (
+        "select s.* from part g cross join lateral ("
+        f"select s.source_id, s.network_id, s.bucket, {', '.join('s.' + name for name in MEASURES)}"
+        f" from analytics_{table} s where s.bucket >= g.lo and s.bucket < g.hi"
+        f" and (p_sources is null or s.source_id = any(p_sources)) offset 0) s"
+        f" where g.grain = {grain}"
+    )
+
+
+# One statement, one snapshot. Its callers' statements absorb it and read no column in vain.
+STATS = f"""
+create function analytics_stats(
+    p_from timestamptz, p_to timestamptz, p_grain int, p_sources bigint[])
+returns table ({RETURNS}) language sql stable as $$
+    with part as materialized (select * from analytics_parts(p_from, p_to, p_grain))
+    {stat_rows("dailystat", 2)}
     union all
-    {stat_rows("hourlystat", "s.bucket not in (select lo from dirty_hour)").format(segments="hour_part")}
+    {stat_rows("hourlystat", 1)}
     union all
-    {stat_rows("quarterhourstat", "s.bucket not in (select lo from dirty_quarter)").format(segments="quarter_part")}
+    {stat_rows("quarterhourstat", 0)}
     union all
-    select f.* from raw_part g cross join lateral analytics_facts(g.lo, g.hi, p_sources) f
-    where g.lo < g.hi
+    select f.* from part g cross join lateral analytics_facts_of_part(g.lo, g.hi, p_sources) f
+    where g.grain = -1
 $$;
 """
 
@@ -268,7 +299,7 @@ create trigger revenue_marks_on_delete after delete on billing_revenuerecord
 # All-time tops without reading all totals: per source and network the K largest, plus every key
 # with something not folded yet; right as soon as the Nth best exceeds what an unseen key could
 # reach at most (the sum of the K-th values). Otherwise K grows.
-TOPS = """
+TOPS = f"""
 create function analytics_changes(
     p_kind text, p_as_of timestamptz, p_sources bigint[], p_networks text[])
 returns table (key1 text, key2 text, volume numeric, payments numeric) language sql stable as $$
@@ -282,7 +313,7 @@ returns table (key1 text, key2 text, volume numeric, payments numeric) language 
     from billing_payment p
     cross join lateral (values ('payer', p.payer, ''), ('payee', p.payee, ''),
         ('route', case when p.payee is not null then p.payer end, p.payee)) k (kind, key1, key2)
-    where p.settled_at > p_as_of and p.status = 'settled' and k.kind = p_kind
+    where p.settled_at > p_as_of and p.settled_at < 'infinity' and p.status = 'settled' and k.kind = p_kind
       and k.key1 is not null and p.network_id = any(p_networks)
       and (p_sources is null or p.source_id = any(p_sources))
     group by 1, 2
@@ -290,84 +321,64 @@ $$;
 create function analytics_top(
     p_kind text, p_limit int, p_as_of timestamptz, p_sources bigint[], p_networks text[])
 returns table (key1 text, key2 text, volume numeric, payments bigint)
-language plpgsql stable as $$
+language plpgsql stable {GENERIC} as $$
 #variable_conflict use_column
 declare
     depth int := greatest(p_limit * 2, 20);
-    settled boolean;
-    best record;
+    reach numeric;
+    all_seen boolean;
+    keys1 text[];
+    keys2 text[];
+    volumes numeric[];
+    counts bigint[];
 begin
     loop
-        with list as materialized (
-            select s.id as source_id, n.network_id
-            from billing_source s cross join unnest(p_networks) n (network_id)
-            where p_sources is null or s.id = any(p_sources)
+        with change as materialized (
+            select a.key1, a.key2, sum(a.volume) as volume, sum(a.payments) as payments
+            from analytics_changes(p_kind, p_as_of, p_sources, p_networks) a group by 1, 2
         ), ranked as materialized (
             select t.key1, t.key2, t.volume, t.rank
-            from list l cross join lateral (
+            from billing_source s cross join unnest(p_networks) n (network_id)
+            cross join lateral (
                 select r.key1, r.key2, r.volume, row_number() over (order by r.volume desc) as rank
                 from (select x.key1, x.key2, x.volume from analytics_runningtotal x
-                      where x.kind = p_kind and x.source_id = l.source_id
-                        and x.network_id = l.network_id
+                      where x.kind = p_kind and x.source_id = s.id
+                        and x.network_id = n.network_id
                       order by x.volume desc limit depth) r
             ) t
-        ), total as (
-            select c.key1, c.key2, sum(c.volume) as volume, sum(c.payments) as payments from (
-                select a.key1, a.key2, a.volume, a.payments
-                from analytics_changes(p_kind, p_as_of, p_sources, p_networks) a
-                union all
-                select t.key1, t.key2, t.volume, t.payments
-                from (select r.key1, r.key2 from ranked r
-                      union
-                      select a.key1, a.key2
-                      from analytics_changes(p_kind, p_as_of, p_sources, p_networks) a) k
-                join analytics_runningtotal t
-                  on t.kind = p_kind and t.key1 = k.key1 and t.key2 = k.key2
-                where t.network_id = any(p_networks)
-                  and (p_sources is null or t.source_id = any(p_sources))
-            ) c group by 1, 2 having sum(c.payments) > 0
-        ), top as (
-            select t.* from total t order by t.volume desc, t.key1, t.key2 limit p_limit
-        )
-        select coalesce((select sum(volume) from ranked where rank = depth), 0) as reach,
-            (select count(*) from top) as found,
-            coalesce((select min(volume) from top), 0) as least,
-            not exists (select 1 from ranked where rank = depth) as all_seen
-        into best;
-        settled := best.all_seen or (best.found >= p_limit and best.least > best.reach);
-        exit when settled;
-        depth := depth * 8;
-    end loop;
-    return query
-        with list as materialized (
-            select s.id as source_id, n.network_id
-            from billing_source s cross join unnest(p_networks) n (network_id)
             where p_sources is null or s.id = any(p_sources)
         ), candidate as (
-            select t.key1, t.key2 from list l cross join lateral (
-                select x.key1, x.key2 from analytics_runningtotal x
-                where x.kind = p_kind and x.source_id = l.source_id
-                  and x.network_id = l.network_id
-                order by x.volume desc limit depth) t
-            union
-            select a.key1, a.key2
-            from analytics_changes(p_kind, p_as_of, p_sources, p_networks) a
-        )
-        select c.key1::text, c.key2::text, trim_scale(sum(c.volume)), sum(c.payments)::bigint
-        from (
-            select a.key1, a.key2, a.volume, a.payments
-            from analytics_changes(p_kind, p_as_of, p_sources, p_networks) a
-            union all
-            select t.key1, t.key2, t.volume, t.payments
+            select r.key1, r.key2 from ranked r union select c.key1, c.key2 from change c
+        ), total as (
+            select k.key1, k.key2, coalesce(t.volume, 0) + coalesce(c.volume, 0) as volume,
+                coalesce(t.payments, 0) + coalesce(c.payments, 0) as payments
             from candidate k
-            join analytics_runningtotal t
-              on t.kind = p_kind and t.key1 = k.key1 and t.key2 = k.key2
-            where t.network_id = any(p_networks)
-              and (p_sources is null or t.source_id = any(p_sources))
-        ) c
-        group by 1, 2 having sum(c.payments) > 0
-        order by 3 desc, c.key1 collate "C", c.key2 collate "C"
-        limit p_limit;
+            cross join lateral (
+                select sum(x.volume) as volume, sum(x.payments) as payments
+                from analytics_runningtotal x
+                where x.kind = p_kind and x.key1 = k.key1 and x.key2 = k.key2
+                  and x.network_id = any(p_networks)
+                  and (p_sources is null or x.source_id = any(p_sources))
+            ) t
+            left join change c on c.key1 = k.key1 and c.key2 = k.key2
+        ), top as (
+            select t.*,
+                row_number() over (
+                    order by t.volume desc, t.key1 collate "C", t.key2 collate "C") as place
+            from total t where t.payments > 0
+            order by place limit p_limit
+        )
+        select coalesce((select sum(r.volume) from ranked r where r.rank = depth), 0),
+            not exists (select 1 from ranked r where r.rank = depth),
+            array_agg(t.key1::text order by t.place), array_agg(t.key2::text order by t.place),
+            array_agg(trim_scale(t.volume) order by t.place),
+            array_agg(t.payments::bigint order by t.place)
+        into reach, all_seen, keys1, keys2, volumes, counts
+        from top t;
+        exit when all_seen or volumes[p_limit] > reach;
+        depth := depth * 8;
+    end loop;
+    return query select * from unnest(keys1, keys2, volumes, counts);
 end $$;
 create function analytics_payee_payers(
     p_payees text[], p_as_of timestamptz, p_sources bigint[], p_networks text[])
@@ -404,6 +415,8 @@ drop view analytics_daily_live;
 drop view analytics_hourly_live;
 drop view analytics_quarter_hour_live;
 drop function analytics_stats;
+drop function analytics_facts_of_part;
+drop function analytics_parts;
 drop function analytics_facts;
 """
 
@@ -412,7 +425,7 @@ class Migration(migrations.Migration):
     dependencies = [("analytics", "0001_initial"), ("billing", "0003_known_chains")]
 
     operations = [
-        migrations.RunSQL([FACTS, STATS, LIVE_VIEWS, TRIGGERS, TOPS], [DROP]),
+        migrations.RunSQL([FACTS, PARTS, STATS, LIVE_VIEWS, TRIGGERS, TOPS], [DROP]),
         migrations.RunSQL(
             ["insert into analytics_rollupstate (id, mismatches) values (1, 0)"],
             [migrations.RunSQL.noop],

@@ -1,24 +1,46 @@
 """The facts, one file per subject."""
 
 from billing.models.events import Event, EventConflict, IngestReceipt, RejectedEvent
+from billing.models.gateways import GatewayConfig, KeyGroup, ToolPrice
+from billing.models.keys import ApiKey, CreditEntry, KeyNote
 from billing.models.payments import BatchPayment, Payment, SettlementBatch
 from billing.models.registry import Asset, NativePrice, Network
 from billing.models.revenue import RevenueRecord
 from billing.models.sources import Source
 from billing.models.tokens import AdminToken
+from billing.models.usage import (
+    GatewayAuditEvent,
+    GatewayEvent,
+    RequestLog,
+    UsageEvent,
+    UsageSighting,
+    WebhookDelivery,
+)
 
 __all__ = [
     "AdminToken",
+    "ApiKey",
     "Asset",
     "BatchPayment",
+    "CreditEntry",
     "Event",
     "EventConflict",
+    "GatewayAuditEvent",
+    "GatewayConfig",
+    "GatewayEvent",
     "IngestReceipt",
+    "KeyGroup",
+    "KeyNote",
     "NativePrice",
     "Network",
     "Payment",
     "RejectedEvent",
+    "RequestLog",
     "RevenueRecord",
     "SettlementBatch",
     "Source",
+    "ToolPrice",
+    "UsageEvent",
+    "UsageSighting",
+    "WebhookDelivery",
 ]

@@ -1,0 +1,138 @@
+"""Storing what gateways sent or exported: set-based, in any order, any number of times.
+
+Every function is one transaction; it takes the source's lock first, so that concurrent
+deliveries of one gateway queue up. docs/gateways.md says what each way contributes.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
+
+from billing.gateway import sql
+from billing.gateway.key_records import GroupRecord, KeyRecord
+from billing.gateway.records import AdminEvent, AuditEntry, Call, LogEntry
+
+
+def store_delivered(source: int, calls: Sequence[Call], events: Sequence[AdminEvent]) -> None:
+    """What a webhook delivered; `times` says how often it counts."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(sql.LOCK, [_lock(source)])
+        touched = _store_calls(cursor, source, calls, sql.SEE_BY_WEBHOOK)
+        touched |= _store_events(cursor, source, events)
+        _settle(cursor, touched)
+
+
+def store_exported_calls(source: int, calls: Sequence[Call]) -> int:
+    """What an export of the usage meter shows; how many calls were new."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(sql.LOCK, [_lock(source)])
+        before = _count(cursor, source)
+        _settle(cursor, _store_calls(cursor, source, calls, sql.SEE_BY_EXPORT))
+        return _count(cursor, source) - before
+
+
+def store_keys(source: int, keys: Sequence[KeyRecord], at: datetime) -> None:
+    """Key records as they were `at` that moment; the newest record of a key stands."""
+    if not keys:
+        return
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(sql.LOCK, [_lock(source)])
+        rows = encoded([msgspec.structs.asdict(key) | {"n": n} for n, key in enumerate(keys)])
+        values: dict[str, Any] = {"source": source, "at": at, "rows": rows}
+        cursor.execute(sql.STORE_KEYS, values)
+        found = cursor.fetchall()
+        cursor.execute(sql.INSERT_NOTES, values)
+        touched = {key for key, _ in found}
+        touched |= _claim(cursor, source, {stem for _, stem in found})
+        _settle(cursor, touched)
+
+
+def store_groups(source: int, groups: Sequence[GroupRecord], at: datetime) -> None:
+    """Group records as they were `at` that moment."""
+    _insert(sql.GROUPS, source, groups, at=at)
+
+
+def store_log(source: int, entries: Sequence[LogEntry]) -> int:
+    """Entries of the request log; how many were new."""
+    return _insert(sql.INSERT_LOG, source, entries)
+
+
+def store_audit(source: int, entries: Sequence[AuditEntry]) -> int:
+    """Entries of the audit log; how many were new."""
+    return _insert(sql.INSERT_AUDIT, source, entries)
+
+
+def placed(calls: Iterable[Call]) -> list[Call]:
+    """The calls, each with its place among those of its millisecond."""
+    seen: Counter[str] = Counter()
+    result = []
+    for call in calls:
+        call.place = seen[call.at]
+        seen[call.at] += 1
+        result.append(call)
+    return result
+
+
+def _insert(statement: str, source: int, rows: Sequence[Any], **values: Any) -> int:
+    if not rows:
+        return 0
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(sql.LOCK, [_lock(source)])
+        given: dict[str, Any] = {"source": source, "rows": encoded(rows), **values}
+        cursor.execute(statement, given)
+        return int(cursor.rowcount)
+
+
+def _store_calls(cursor: CursorWrapper, source: int, calls: Sequence[Call], see: str) -> set[int]:
+    if not calls:
+        return set()
+    values: dict[str, Any] = {"source": source, "rows": encoded(calls)}
+    cursor.execute(see, values)
+    cursor.execute(sql.INSERT_CALLS, values)
+    stems = {stem for (stem,) in cursor.fetchall()}
+    cursor.execute(sql.PLACE_CALLS, values)
+    return _claim(cursor, source, stems)
+
+
+def _store_events(cursor: CursorWrapper, source: int, events: Sequence[AdminEvent]) -> set[int]:
+    if not events:
+        return set()
+    values: dict[str, Any] = {"source": source, "rows": encoded(events)}
+    cursor.execute(sql.INSERT_EVENTS, values)
+    cursor.execute(sql.NAME_MASKS, values)
+    cursor.execute(sql.BEAR_KEYS, values)
+    stems = {stem for (stem,) in cursor.fetchall()}
+    touched = _claim(cursor, source, stems)
+    cursor.execute(sql.TOUCHED_BY_EVENTS, values)
+    return touched | {key for (key,) in cursor.fetchall()}
+
+
+def _claim(cursor: CursorWrapper, source: int, stems: set[str]) -> set[int]:
+    if not stems:
+        return set()
+    cursor.execute(sql.CLAIM, {"source": source, "stems": sorted(stems)})
+    return {key for (key,) in cursor.fetchall()}
+
+
+def _settle(cursor: CursorWrapper, keys: set[int]) -> None:
+    if keys:
+        cursor.execute(sql.SETTLE, {"ids": sorted(keys)})
+
+
+def _count(cursor: CursorWrapper, source: int) -> int:
+    cursor.execute("select count(*) from billing_usageevent where source_id = %s", [source])
+    return int(cursor.fetchone()[0])
+
+
+def _lock(source: int) -> int:
+    return source % (1 << 31)
+
+
+def encoded(rows: Sequence[Any]) -> str:
+    """Rows as the JSON parameter of one statement."""
+    return msgspec.json.encode(rows).decode()
