@@ -1,6 +1,7 @@
 """The facts, one file per subject."""
 
 from billing.models.events import Event, EventConflict, IngestReceipt, RejectedEvent
+from billing.models.gateway_work import GatewayImport, KeyAction, PollGap, PollState
 from billing.models.gateways import GatewayConfig, KeyGroup, ToolPrice
 from billing.models.keys import ApiKey, CreditEntry, KeyNote
 from billing.models.payments import BatchPayment, Payment, SettlementBatch
@@ -28,12 +29,16 @@ __all__ = [
     "GatewayAuditEvent",
     "GatewayConfig",
     "GatewayEvent",
+    "GatewayImport",
     "IngestReceipt",
+    "KeyAction",
     "KeyGroup",
     "KeyNote",
     "NativePrice",
     "Network",
     "Payment",
+    "PollGap",
+    "PollState",
     "RejectedEvent",
     "RequestLog",
     "RevenueRecord",
