@@ -3,7 +3,7 @@
 from billing.models.events import Event, EventConflict, IngestReceipt, RejectedEvent
 from billing.models.gateway_work import GatewayImport, KeyAction, PollGap, PollState
 from billing.models.gateways import GatewayConfig, KeyGroup, ToolPrice
-from billing.models.keys import ApiKey, CreditEntry, KeyNote
+from billing.models.keys import ApiKey, CreditEntry, KeyNote, KeyVerification
 from billing.models.payments import BatchPayment, Payment, SettlementBatch
 from billing.models.registry import Asset, NativePrice, Network
 from billing.models.revenue import RevenueRecord
@@ -34,6 +34,7 @@ __all__ = [
     "KeyAction",
     "KeyGroup",
     "KeyNote",
+    "KeyVerification",
     "NativePrice",
     "Network",
     "Payment",

@@ -3,6 +3,7 @@
 from django.db import models
 from django.db.models.functions import Now
 
+from billing.fields import SealedTextField
 from billing.models.keys import ApiKey
 from billing.models.sources import Source
 
@@ -123,7 +124,13 @@ class KeyActionKind(models.TextChoices):
 
 
 class KeyAction(models.Model):
-    """Something done to a key, by whom and why; on a gateway's key by its own API."""
+    """Something done to a key, by whom and why; on a gateway's key by its own API.
+
+    `secret` is the key in full while the action waits, or the new key of a rotation until it is
+    shown; empty at all other times. `due_at` is when a queued action is tried next, and when a
+    running one counts as abandoned. `sent_at` and `before` (credits and state of the key on the
+    gateway) are there once its request may have reached the gateway.
+    """
 
     id = models.BigAutoField(primary_key=True)
     key = models.ForeignKey(ApiKey, on_delete=models.PROTECT, related_name="actions")
@@ -134,6 +141,10 @@ class KeyAction(models.Model):
     status = models.CharField(max_length=16, choices=WorkStatus.choices, default=WorkStatus.QUEUED)
     attempts = models.PositiveIntegerField(default=0)
     outcome = models.TextField(blank=True, default="")
+    secret = SealedTextField(blank=True, default="", editable=False)
+    before = models.JSONField(null=True, editable=False)
+    sent_at = models.DateTimeField(null=True, editable=False)
+    due_at = models.DateTimeField(db_default=Now(), editable=False)
     created_at = models.DateTimeField(db_default=Now())
     finished_at = models.DateTimeField(null=True)
 

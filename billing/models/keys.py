@@ -160,3 +160,28 @@ class CreditEntry(models.Model):
     def __str__(self) -> str:
         """Kind and amount."""
         return f"{self.kind} {self.amount}"
+
+
+class KeyVerification(models.Model):
+    """A request to check and charge a call, by its id, with the answer it got.
+
+    `fingerprint` is a hash of what it asked, the key by its digest: another question under the
+    same id is refused. The answer is null only inside the transaction that decides it.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="+", db_index=False)
+    request_id = models.CharField(max_length=200, db_collation="C")
+    fingerprint = models.BinaryField()
+    answer = models.JSONField(null=True)
+    at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["source", "request_id"], name="verification_once")
+        ]
+
+    def __str__(self) -> str:
+        """The request id."""
+        return self.request_id

@@ -1,0 +1,1 @@
+"""Consumer keys as staff manage them: issued here, checked and charged here, acted upon."""
