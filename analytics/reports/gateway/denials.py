@@ -1,0 +1,175 @@
+"""Which calls were denied, why, of whom and of what."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import islice
+
+from analytics.params import GatewaySpanParams
+from analytics.query import Snapshot, bounds
+from analytics.registry import Family, report
+from analytics.units import Count, Ratio
+
+TOTALS = """
+with cells as materialized (
+    select c.name, c.tool, count(*) as calls, min(c.rank) as first,
+        case when not c.allowed and c.deny_reason <> '' then gateway_denial(c.deny_reason) end
+            as reason
+    from gateway_calls(%(sources)s, %(start)s, %(end)s) c
+    group by c.name, c.tool, 5
+), reasons as materialized (
+    select p.part, p.label, c.reason, sum(c.calls)::bigint as calls, min(c.first) as first
+    from cells c
+    cross join lateral (values ('all', ''), ('name', c.name), ('tool', c.tool)) p (part, label)
+    group by p.part, p.label, c.reason
+), labels as (
+    select r.part, r.label, sum(r.calls)::bigint as calls,
+        coalesce(sum(r.calls) filter (where r.reason is not null), 0)::bigint as denials,
+        (array_agg(r.reason order by r.calls desc, r.first) filter (where r.reason is not null))[1]
+            as top_reason,
+        min(r.first) as first
+    from reasons r
+    group by r.part, r.label
+)
+select t.part, t.label, t.calls, t.denials, t.denial_rate, t.top_reason
+from (
+    select l.part, l.label, l.calls, l.denials, l.top_reason, l.first, l.denials as weight,
+        gateway_round(l.denials::float8 / l.calls, 4) as denial_rate
+    from labels l
+    union all
+    select 'reason', r.reason, r.calls, r.calls, null, r.first, 0, 1
+    from reasons r
+    where r.part = 'all' and r.reason is not null
+) t
+order by t.part, t.weight desc, t.first
+"""
+
+HOURS = """
+select gateway_hour(h.hour, %(zone)s) as hour, h.calls, h.refused as denials
+from (
+    select t.hour, t.calls, t.refused
+    from gateway_hours(%(sources)s, %(start)s, %(end)s, null, %(zone)s) t
+    order by t.hour desc
+    limit 24
+) h
+order by h.hour
+"""
+
+MOST = 10
+
+
+@dataclass(frozen=True)
+class DenialsTotal:
+    """Calls of a name or a tool, denials of a reason, or all calls."""
+
+    part: str
+    label: str
+    calls: Count
+    denials: Count
+    denial_rate: Ratio
+    top_reason: str | None
+
+
+@dataclass(frozen=True)
+class DenialsSummary:
+    """All calls."""
+
+    total_calls: Count
+    total_denials: Count
+    denial_rate: Ratio
+
+
+@dataclass(frozen=True)
+class DenialsKey:
+    """Calls of a name; topReason is null without denials."""
+
+    name: str
+    calls: Count
+    denials: Count
+    denial_rate: Ratio
+    top_reason: str | None
+
+
+@dataclass(frozen=True)
+class DenialsTool:
+    """Calls of a tool; topReason is null without denials."""
+
+    tool: str
+    calls: Count
+    denials: Count
+    denial_rate: Ratio
+    top_reason: str | None
+
+
+@dataclass(frozen=True)
+class DenialsHour:
+    """Calls of an hour."""
+
+    hour: str
+    calls: Count
+    denials: Count
+
+
+@dataclass(frozen=True)
+class DenialsMost:
+    """A name that was denied."""
+
+    name: str
+    denials: Count
+    calls: Count
+    denial_rate: Ratio
+    top_reason: str | None
+
+
+@dataclass(frozen=True)
+class Denials:
+    """Lists by denials, the most first."""
+
+    summary: DenialsSummary
+    by_reason: dict[str, Count]
+    per_key: list[DenialsKey]
+    per_tool: list[DenialsTool]
+    hourly_trends: list[DenialsHour]
+    most_denied: list[DenialsMost]
+
+
+@report(Family.GATEWAY)
+def denials(params: GatewaySpanParams, snapshot: Snapshot) -> Denials:
+    """Denials.
+
+    Metered calls that were denied with a reason, by reason, name, tool and hour: the last 24 hours
+    that have calls. A reason is sorted into a category by what its text contains:
+    tool_rate_limited, rate_limited, insufficient_credits, key_suspended, api_key_expired,
+    invalid_api_key, missing_api_key, token_tool_not_allowed, tool_not_allowed, ip_not_allowed,
+    spending_limit_exceeded, quota_exceeded, team_budget_exceeded, else other, which also holds
+    tools on a deny list and countries. Reasons stand in the order in which they were first met;
+    topReason is the most frequent, of equal ones the first met. A denial without a reason is not
+    counted as one. Keys of equal name count as one.
+    """
+    span = bounds(params.range(snapshot.as_of))
+    rows = snapshot.fetch(DenialsTotal, TOTALS, **span)
+    keys = [
+        DenialsKey(r.label, r.calls, r.denials, r.denial_rate, r.top_reason)
+        for r in rows
+        if r.part == "name"
+    ]
+    return Denials(
+        summary=_summary(next((r for r in rows if r.part == "all"), None)),
+        by_reason={r.label: r.denials for r in rows if r.part == "reason"},
+        per_key=keys,
+        per_tool=[
+            DenialsTool(r.label, r.calls, r.denials, r.denial_rate, r.top_reason)
+            for r in rows
+            if r.part == "tool"
+        ],
+        hourly_trends=snapshot.fetch(DenialsHour, HOURS, **span),
+        most_denied=[
+            DenialsMost(k.name, k.denials, k.calls, k.denial_rate, k.top_reason)
+            for k in islice((k for k in keys if k.denials > 0), MOST)
+        ],
+    )
+
+
+def _summary(total: DenialsTotal | None) -> DenialsSummary:
+    if total is None:
+        return DenialsSummary(0, 0, Decimal(0))
+    return DenialsSummary(total.calls, total.denials, total.denial_rate)
