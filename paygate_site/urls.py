@@ -2,11 +2,12 @@
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import include, path, reverse
+from django.urls import include, path, re_path, reverse
 from django.views import defaults
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from analytics.metrics import metrics
+from billing.api.hooks import paygate_hook
 from billing.api.problems import is_api, problem
 from billing.api.renderers import exact_json
 from paygate_site.health import livez, readyz
@@ -72,6 +73,8 @@ urlpatterns = [
     path("api/v1/", include("billing.api.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    # With and without the slash: a gateway takes a redirect for success and loses the batch.
+    re_path(r"^hooks/paygate/(?P<slug>[a-z0-9][a-z0-9_-]{0,63})/?$", paygate_hook, name="hook"),
     path("metrics", metrics, name="metrics"),
     path("livez", livez, name="livez"),
     path("readyz", readyz, name="readyz"),

@@ -2,6 +2,7 @@
 
 from typing import IO, cast
 
+from django.http import HttpRequest
 from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 
@@ -18,11 +19,15 @@ class BodyTooLarge(APIException):
 
 def read_body(request: Request) -> bytes:
     """The raw body, read once; BodyTooLarge by its declared or, when chunked, its real length."""
+    return read_stream(request._request)
+
+
+def read_stream(request: HttpRequest) -> bytes:
+    """The same of a request that is none of the API framework's."""
     declared = request.META.get("CONTENT_LENGTH") or "0"
     if declared.isdecimal() and int(declared) > MAX_BODY_BYTES:
         raise BodyTooLarge
-    stream = cast(IO[bytes], request._request)
-    body = stream.read(MAX_BODY_BYTES + 1)
+    body = cast(IO[bytes], request).read(MAX_BODY_BYTES + 1)
     if len(body) > MAX_BODY_BYTES:
         raise BodyTooLarge
     return body

@@ -90,4 +90,4 @@ def _flat(detail: Any, path: str = "") -> dict[str, list[str]]:
 
 def is_api(request: HttpRequest) -> bool:
     """Whether errors of this path are answered as problem details."""
-    return request.path.startswith("/api/")
+    return request.path.startswith(("/api/", "/hooks/"))

@@ -45,7 +45,7 @@ class SignatureAuthentication(BaseAuthentication):
             return None
         source = Source.objects.filter(slug=_slug(request)).first()
         body = read_body(request)
-        if not _is_signed(header, body, source.signing_secrets() if source else []) or not source:
+        if not is_signed(header, body, source.signing_secrets() if source else []) or not source:
             raise AuthenticationFailed("The signature does not fit.", "invalid_signature")
         return AnonymousUser(), SignedRequest(source, body)
 
@@ -55,11 +55,8 @@ def signature(secret: str, timestamp: int, body: bytes) -> str:
     return f"t={timestamp},v1={_mac(secret, str(timestamp), body)}"
 
 
-def _slug(request: Request) -> str:
-    return request.query_params.get("source", "").replace("\0", "")
-
-
-def _is_signed(header: str, body: bytes, known: list[str]) -> bool:
+def is_signed(header: str, body: bytes, known: list[str]) -> bool:
+    """Whether the header signs the body with a known secret, at most 5 minutes ago."""
     timestamp, given = _parsed(header)
     if not _TIME.fullmatch(timestamp) or abs(time.time() - int(timestamp)) > TOLERANCE_SECONDS:
         return False
@@ -67,6 +64,10 @@ def _is_signed(header: str, body: bytes, known: list[str]) -> bool:
     expected = [_mac(s, timestamp, body) for s in known or [secrets.token_hex(32)]]
     matches = [hmac.compare_digest(e.encode(), g.encode()) for e in expected for g in given]
     return any(matches)
+
+
+def _slug(request: Request) -> str:
+    return request.query_params.get("source", "").replace("\0", "")
 
 
 def _parsed(header: str) -> tuple[str, list[str]]:

@@ -18,7 +18,7 @@ from billing.gateway.records import (
     Record,
     instant,
     read_audit_entry,
-    read_call,
+    read_exported_call,
     read_log_entry,
 )
 from billing.gateway.redact import redacted
@@ -78,7 +78,7 @@ def import_usage(source: Source, body: bytes) -> Imported:
     """GET /usage: metered calls, oldest first."""
     found = Imported()
     rows = _list(_object(decode_export(body)), "events")
-    calls = store.placed(_read(source, rows, lambda r, _: read_call(r), found))
+    calls = store.placed(_read(source, rows, lambda r, _: read_exported_call(r), found))
     # Equal calls must be counted within one export, so they may not fall into two chunks.
     for chunk in _chunks_by_moment(calls):
         found.new += store.store_exported_calls(source.pk, chunk)

@@ -7,6 +7,9 @@ from typing import Any
 import msgspec
 
 from billing.gateway.records import (
+    END_OF_TIME,
+    LONGEST_NAME,
+    LONGEST_NAMESPACE,
     LONGEST_TEXT,
     PREFIX,
     Record,
@@ -22,7 +25,6 @@ from billing.gateway.redact import mask
 from billing.ingest.decode import Rejection
 from billing.tokens import digests
 
-LONGEST_NAME = 200
 SHORTEST_SECRET = 16
 MOST_ITEMS = 1_000
 _DAY, _MONTH = re.compile(r"\d{4}-\d\d-\d\d"), re.compile(r"\d{4}-\d\d")
@@ -103,12 +105,12 @@ def read_key(record: Record, position: int | None) -> KeyRecord:
         ip_allowlist=texts(record, "ipAllowlist"),
         allowed_countries=texts(record, "allowedCountries"),
         denied_countries=texts(record, "deniedCountries"),
-        expires_at=instant(said, "expiresAt") if said else None,
+        expires_at=instant(said, "expiresAt", END_OF_TIME) if said else None,
         expires_text=said,
         **_quota(record),
         auto_topup=_object(record, "autoTopup"),
         tags=_object(record, "tags") or "{}",
-        namespace=verbatim(record.get("namespace"), "namespace", 50) or "default",
+        namespace=verbatim(record.get("namespace"), "namespace", LONGEST_NAMESPACE) or "default",
         group_id=verbatim(record.get("group"), "group", 64) or "",
         notes=_notes(record),
     )

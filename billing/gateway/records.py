@@ -15,13 +15,21 @@ from billing.ingest.values import NUMBER, token_of
 
 LONGEST_TEXT = 4_000
 LONGEST_MASK = 64
+LONGEST_NAME = 200
+LONGEST_NAMESPACE = 50
 PREFIX = 10
-PLACES = 1 << 22  # events of one millisecond that can be told apart
 LARGEST_EXPONENT = 30
 LARGEST_COUNT = (1 << 63) - 1
 EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+END_OF_TIME = datetime(9999, 12, 31, 12, tzinfo=UTC)  # a way to say that a key never expires
 _JSON = msgspec.json.Encoder()
 _SURROGATE = re.compile("[\x00\ud800-\udfff]")
+_MASKED = re.compile(r".{7}\.\.\..{4}", re.DOTALL)
+# What PostgreSQL reads as the same moment that Python does.
+_PLAIN_MOMENT = re.compile(
+    r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-](?:0\d|1[0-4]):?[0-5]\d)?)?",
+    re.ASCII,
+)
 Record = Mapping[str, Any]
 
 
@@ -82,10 +90,17 @@ class AuditEntry(msgspec.Struct):
 
 
 def read_call(record: Record) -> Call:
-    """A usage event. Raises Rejection."""
-    key = verbatim(record.get("apiKey"), "apiKey") or ""
-    # Exports show ten characters and three dots, deliveries the ten characters.
-    shown = key.removesuffix("...") if len(key) <= PREFIX + 3 else key
+    """A usage event as delivered, with the first ten characters of the key. Raises Rejection."""
+    return _call(record, verbatim(record.get("apiKey"), "apiKey") or "")
+
+
+def read_exported_call(record: Record) -> Call:
+    """A usage event as exported: three dots follow the ten characters. Raises Rejection."""
+    shown = verbatim(record.get("apiKey"), "apiKey") or ""
+    return _call(record, shown.removesuffix("..."))
+
+
+def _call(record: Record, shown: str) -> Call:
     call = Call(
         at=instant(record.get("timestamp"), "timestamp"),
         key_prefix=shown[:PREFIX],
@@ -119,15 +134,13 @@ AMOUNTS = {
 def read_admin_event(record: Record) -> AdminEvent:
     """An admin event. Raises Rejection, also for amounts that are none."""
     kind = short(record.get("type"), "type", 100)
-    metadata = record.get("metadata") or {}
+    metadata = record.get("metadata", {})
     if not isinstance(metadata, dict):
         raise Rejection("wrong_type", "metadata is not an object")
-    for name in AMOUNTS.get(kind, ()):
-        if name in metadata:
-            number(metadata[name], name)
+    _check_effects(kind, metadata)
     about, other = ABOUT.get(kind, ("keyMasked", ""))
-    if kind == "key.expiry_warning" and metadata.get("expiresAt"):
-        instant(metadata["expiresAt"], "expiresAt")
+    if metadata.get("event") == "alias_set":  # the gateway calls this one key.created, too
+        other = ""
     event = AdminEvent(
         at=instant(record.get("timestamp"), "timestamp"),
         type=kind,
@@ -138,6 +151,21 @@ def read_admin_event(record: Record) -> AdminEvent:
     )
     event.hash = digest_of(event)
     return event
+
+
+def _check_effects(kind: str, metadata: Record) -> None:
+    """What the database computes with must be what it takes it for."""
+    for name in AMOUNTS.get(kind, ()):
+        number(metadata.get(name), name)
+    if kind in ("key.created", "key.cloned"):
+        verbatim(metadata.get("name"), "name", LONGEST_NAME)
+    if kind == "key.expiry_warning":
+        verbatim(metadata.get("namespace"), "namespace", LONGEST_NAMESPACE)
+        said = metadata.get("expiresAt")
+        if said is not None:
+            instant(said, "expiresAt", END_OF_TIME)
+            if not _PLAIN_MOMENT.fullmatch(said):
+                raise Rejection("bad_timestamp", "expiresAt is not plain ISO 8601")
 
 
 def read_log_entry(record: Record) -> LogEntry:
@@ -178,7 +206,7 @@ def digest_of(record: msgspec.Struct) -> str:
     return hashlib.sha256(_JSON.encode(said)).hexdigest()
 
 
-def instant(value: Any, field: str) -> str:
+def instant(value: Any, field: str, latest: datetime = LATEST) -> str:
     """An ISO 8601 moment as sortable text with microseconds, UTC."""
     if not isinstance(value, str):
         raise Rejection("bad_timestamp", f"{field} is not a time")
@@ -187,16 +215,16 @@ def instant(value: Any, field: str) -> str:
         moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except (ValueError, OverflowError) as error:
         raise Rejection("bad_timestamp", f"{field} is not ISO 8601") from error
-    if not EARLIEST <= moment < LATEST:
+    if not EARLIEST <= moment < latest:
         raise Rejection("bad_timestamp", f"{field} is out of range")
     return moment.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def number(value: Any, field: str) -> str:
     """A finite number as plain digits, exact; it may be negative. Absent is 0."""
-    token = token_of(value, field)
-    if token is None:
+    if value is None:
         return "0"
+    token = token_of(value, field) or ""
     if isinstance(value, str) or not NUMBER.fullmatch(token):
         raise Rejection("bad_number", f"{field} is not a number")
     exact = Decimal(token)
@@ -261,4 +289,4 @@ def _mask_in(metadata: Record, name: str) -> str:
     if found is None:
         return ""
     text = verbatim(found, name, LONGEST_MASK) or ""
-    return text if "..." in text or not text else mask(text)
+    return text if _MASKED.fullmatch(text) or not text else mask(text)

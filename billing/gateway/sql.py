@@ -34,8 +34,8 @@ insert into billing_usageevent
     (source_id, at, rank, key_prefix, key_name, tool, credits, allowed, deny_reason, namespace,
      content_hash, ordinal)
 select %(source)s, i.at,
-    (extract(epoch from i.at) * 1000)::bigint * 4194304
-        + least(coalesce(s.ring_place, s.webhook_place), 4194303),
+    (extract(epoch from i.at) * 1000)::bigint * 1048576
+        + least(coalesce(s.ring_place, s.webhook_place), 1048575),
     i.key_prefix, i.key_name, i.tool, i.credits, i.allowed, i.deny_reason, i.namespace,
     s.content_hash, n
 from (
@@ -55,14 +55,14 @@ returning left(key_prefix, 7)
 # An export knows the order of a millisecond better than deliveries do.
 PLACE_CALLS = """
 update billing_usageevent u
-set rank = (u.rank / 4194304) * 4194304 + least(coalesce(s.ring_place, s.webhook_place), 4194303)
+set rank = (u.rank / 1048576) * 1048576 + least(coalesce(s.ring_place, s.webhook_place), 1048575)
 from (
     select distinct decode(i.hash, 'hex') as hash
     from json_to_recordset(%(rows)s::json) as i (hash text)
 ) i
 join billing_usagesighting s on s.source_id = %(source)s and s.content_hash = i.hash
 where u.source_id = %(source)s and u.content_hash = s.content_hash
-  and u.rank %% 4194304 <> least(coalesce(s.ring_place, s.webhook_place), 4194303)
+  and u.rank %% 1048576 <> least(coalesce(s.ring_place, s.webhook_place), 1048575)
 """
 
 CLAIM = "select * from billing_claim_usage(%(source)s, %(stems)s)"

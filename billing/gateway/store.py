@@ -5,7 +5,8 @@ deliveries of one gateway queue up. docs/gateways.md says what each way contribu
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -18,10 +19,17 @@ from billing.gateway.key_records import GroupRecord, KeyRecord
 from billing.gateway.records import AdminEvent, AuditEntry, Call, LogEntry
 
 
+@contextmanager
+def writing(source: int) -> Iterator[CursorWrapper]:
+    """A cursor in a transaction, the caller's if there is one, that holds the source's lock."""
+    with transaction.atomic(savepoint=False), connection.cursor() as cursor:
+        cursor.execute(sql.LOCK, [source % (1 << 31)])
+        yield cursor
+
+
 def store_delivered(source: int, calls: Sequence[Call], events: Sequence[AdminEvent]) -> None:
     """What a webhook delivered; `times` says how often it counts."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(sql.LOCK, [_lock(source)])
+    with writing(source) as cursor:
         touched = _store_calls(cursor, source, calls, sql.SEE_BY_WEBHOOK)
         touched |= _store_events(cursor, source, events)
         _settle(cursor, touched)
@@ -29,8 +37,7 @@ def store_delivered(source: int, calls: Sequence[Call], events: Sequence[AdminEv
 
 def store_exported_calls(source: int, calls: Sequence[Call]) -> int:
     """What an export of the usage meter shows; how many calls were new."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(sql.LOCK, [_lock(source)])
+    with writing(source) as cursor:
         before = _count(cursor, source)
         _settle(cursor, _store_calls(cursor, source, calls, sql.SEE_BY_EXPORT))
         return _count(cursor, source) - before
@@ -40,8 +47,7 @@ def store_keys(source: int, keys: Sequence[KeyRecord], at: datetime) -> None:
     """Key records as they were `at` that moment; the newest record of a key stands."""
     if not keys:
         return
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(sql.LOCK, [_lock(source)])
+    with writing(source) as cursor:
         rows = encoded([msgspec.structs.asdict(key) | {"n": n} for n, key in enumerate(keys)])
         values: dict[str, Any] = {"source": source, "at": at, "rows": rows}
         cursor.execute(sql.STORE_KEYS, values)
@@ -81,8 +87,7 @@ def placed(calls: Iterable[Call]) -> list[Call]:
 def _insert(statement: str, source: int, rows: Sequence[Any], **values: Any) -> int:
     if not rows:
         return 0
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(sql.LOCK, [_lock(source)])
+    with writing(source) as cursor:
         given: dict[str, Any] = {"source": source, "rows": encoded(rows), **values}
         cursor.execute(statement, given)
         return int(cursor.rowcount)
@@ -127,10 +132,6 @@ def _settle(cursor: CursorWrapper, keys: set[int]) -> None:
 def _count(cursor: CursorWrapper, source: int) -> int:
     cursor.execute("select count(*) from billing_usageevent where source_id = %s", [source])
     return int(cursor.fetchone()[0])
-
-
-def _lock(source: int) -> int:
-    return source % (1 << 31)
 
 
 def encoded(rows: Sequence[Any]) -> str:

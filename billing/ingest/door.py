@@ -1,7 +1,5 @@
 """The one door for events: everything of a request commits together, or nothing does."""
 
-import base64
-import hashlib
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -14,11 +12,13 @@ from django.db import OperationalError, connection, transaction
 from django.db.models.functions import Now
 
 from billing.ingest.decode import Rejection
-from billing.ingest.merge import Outcome, encoded, write
-from billing.ingest.sql import INSERT_RECEIPT, INSERT_REJECTED
+from billing.ingest.merge import Outcome, write
+from billing.ingest.refused import Refused, store_refused
+from billing.ingest.sql import INSERT_RECEIPT
 from billing.ingest.understand import Understood, understand
 from billing.models import RejectedEvent, Source
 from billing.models.events import RejectedStatus
+from billing.models.sources import SourceKind
 
 DEADLOCK_RETRIES = 5
 Result = TypeVar("Result")
@@ -66,16 +66,44 @@ def quarantine(source: Source, body: bytes, code: str, detail: str) -> None:
 
 def replay(rejected: RejectedEvent) -> Receipt:
     """Send a quarantined event through the door again; resolved unless rejected again."""
+    if rejected.source.kind == SourceKind.PAYGATE:
+        return retried(lambda: _replay_of_gateway(rejected))
     # That its source is missing is found only for those who may post for every source.
     any_source = rejected.code == "unknown_source"
     receipt = receive([bytes(rejected.body)], rejected.source, any_source)
+    _resolve(rejected, receipt)
+    return receipt
+
+
+def _replay_of_gateway(rejected: RejectedEvent) -> Receipt:
+    """The same for what a gateway sent; two at once store it once."""
+    from billing.gateway.replay import replay_item  # it stands on this module
+
+    kept = RejectedEvent.objects.select_for_update(of=("self",)).get(pk=rejected.pk)
+    receipt = Receipt(duplicate=1, results=[{"index": 0, "id": None, "status": "duplicate"}])
+    if kept.status == RejectedStatus.OPEN:
+        receipt = _tried(lambda: replay_item(kept))
+        _resolve(kept, receipt)
+    return receipt
+
+
+def _tried(work: Callable[[], None]) -> Receipt:
+    result: dict[str, Any] = {"index": 0, "id": None, "status": "accepted"}
+    try:
+        work()
+    except Rejection as rejection:
+        result |= {"status": "rejected", "code": rejection.code, "detail": rejection.detail}
+        return Receipt(rejected=1, results=[result])
+    return Receipt(accepted=1, results=[result])
+
+
+def _resolve(rejected: RejectedEvent, receipt: Receipt) -> None:
     if not receipt.rejected:
         RejectedEvent.objects.filter(pk=rejected.pk).update(
             status=RejectedStatus.REPLAYED,
             resolved_at=Now(),
             resolution=receipt.results[0]["status"],
         )
-    return receipt
 
 
 def retried(work: Callable[[], Result]) -> Result:
@@ -129,7 +157,9 @@ def _named_source(
 
 
 def _store(work: list[_Item], source: Source) -> Receipt:
-    _store_rejected([item for item in work if item.event is None])
+    store_refused(
+        [Refused(i.source.pk, i.raw, i.rejection) for i in work if i.rejection is not None]
+    )
     understood = [item for item in work if item.event is not None]
     outcomes = write([(item.source.pk, item.event) for item in understood if item.event])
     for item, outcome in zip(understood, outcomes, strict=True):
@@ -137,28 +167,6 @@ def _store(work: list[_Item], source: Source) -> Receipt:
     receipt = _receipt(work)
     _store_receipts(work)
     return receipt
-
-
-def _store_rejected(items: list[_Item]) -> None:
-    if not items:
-        return
-    seen: Counter[tuple[int, str, str]] = Counter()
-    rows: dict[tuple[int, str, str], dict[str, Any]] = {}
-    for item in items:
-        reason = item.rejection or Rejection("unknown", "no reason was given")
-        digest = hashlib.sha256(item.raw).hexdigest()
-        key = (item.source.pk, digest, reason.code)
-        seen[key] += 1
-        rows[key] = {
-            "source": item.source.pk,
-            "body": base64.b64encode(item.raw).decode(),
-            "hash": digest,
-            "code": reason.code,
-            "detail": reason.detail.encode("utf-8", "replace").decode().replace("\0", " "),
-            "times": seen[key],
-        }
-    with connection.cursor() as cursor:
-        cursor.execute(INSERT_REJECTED, [encoded([rows[key] for key in sorted(rows)])])
 
 
 def _store_receipts(work: list[_Item]) -> None:

@@ -15,7 +15,7 @@ returns setof bigint language sql as $$
             select case when count(*) = 1 then min(k.id) end
             from billing_apikey k
             where k.source_id = u.source_id
-              and (k.prefix = u.key_prefix
+              and (k.prefix <> '' and k.prefix = u.key_prefix
                    or (k.prefix = '' and left(k.mask, 7) = left(u.key_prefix, 7)
                        and k.name = u.key_name))
         ) as belongs
@@ -75,8 +75,8 @@ begin
                 coalesce(state.suspended, (k.snapshot ->> 'suspended')::boolean, false)
                     as suspended,
                 case when k.snapshot is not null then k.namespace
-                     else coalesce(used.namespace, warned.namespace, old.namespace, 'default')
-                     end as namespace,
+                     else left(coalesce(used.namespace, warned.namespace, old.namespace,
+                         'default'), 50) end as namespace,
                 case when k.snapshot is not null then k.expires_at
                      else coalesce(warned.at, old.expires_at) end as expires_at,
                 case when k.snapshot is not null then k.expires_text

@@ -14,7 +14,7 @@ class UsageEvent(models.Model):
 
     Equal content is legitimate (a batch of calls in one millisecond): `ordinal` counts from 1
     among equal events of a source. `rank` orders events as the gateway metered them:
-    epoch milliseconds * 2^22 + the place among the events of that millisecond.
+    epoch milliseconds * 2^20 + the place among the events of that millisecond.
     """
 
     id = models.BigAutoField(primary_key=True)
