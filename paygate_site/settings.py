@@ -51,6 +51,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "analytics.api.dropin_paths.GatewayClients",  # before the next, which would add a slash
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -236,6 +237,7 @@ PAYGATE_EXPIRY_SECONDS = integer("PAYGATE_EXPIRY_SECONDS", 3600, minimum=60)
 PAYGATE_EXPIRY_GRACE_SECONDS = integer("PAYGATE_EXPIRY_GRACE_SECONDS", 600)
 PAYGATE_ZONES = zones("PAYGATE_ZONES", "UTC")  # zones whose daily unique counts are kept ready
 PAYGATE_REPORT_TIMEOUT_MS = integer("PAYGATE_REPORT_TIMEOUT_MS", 30_000, minimum=100)
+PAYGATE_ADMIN_REQUESTS_PER_MINUTE = integer("PAYGATE_ADMIN_REQUESTS_PER_MINUTE", 120)
 PAYGATE_METRICS_NETWORKS = words("PAYGATE_METRICS_NETWORKS", "127.0.0.1/32,::1/128")
 PAYGATE_MAX_MARK_AGE_SECONDS = integer("PAYGATE_MAX_MARK_AGE_SECONDS", 600, minimum=60)
 

@@ -6,6 +6,8 @@ from django.urls import include, path, re_path, reverse
 from django.views import defaults
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
+from analytics.api.dropin import dropin_urls
+from analytics.api.dropin_replies import is_keyed, refusal
 from analytics.metrics import metrics
 from billing.api.hooks import paygate_hook
 from billing.api.problems import is_api, problem
@@ -58,6 +60,8 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """Django's 500, as a problem for the API; the log has the defect."""
     if is_api(request):
         return problem(500, "server_error", "A defect of the portal; it is in its log.")
+    if is_keyed(request):
+        return refusal(request, 500, "Internal server error")
     return defaults.server_error(request)
 
 
@@ -68,6 +72,7 @@ handler500 = server_error
 
 urlpatterns = [
     path("", front, name="front"),
+    *dropin_urls(),
     path("admin/", admin.site.urls),
     path("api/v1/analytics/", include("analytics.api.urls")),
     path("api/v1/", include("billing.api.urls")),

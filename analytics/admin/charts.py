@@ -10,10 +10,12 @@ from zoneinfo import ZoneInfo
 
 from analytics.admin.formats import EPOCH, label
 from analytics.serializers import bare_type
-from analytics.units import COUNT, EPOCH_MS, MONEY, NUMBER, Unit, unit_of
+from analytics.units import COUNT, CREDITS, EPOCH_MS, MONEY, NUMBER, Unit, unit_of
 
 ONE_DAY_MS = 86_400_000
 COUNTS_TOGETHER = 3  # more bars a slot than these cannot be told apart
+SLOTS = {"hour", "date", "timestamp", "period"}  # fields whose text names a slot of time
+MOST_SLOTS = 1_000  # narrower bars are not seen
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ def charts(result: Any, shape: type, zone: str) -> list[Chart]:
     found: list[Chart] = []
     for name, annotation in get_type_hints(shape, include_extras=True).items():
         bare, value = bare_type(annotation), getattr(result, name)
-        if is_dataclass(bare):
+        if is_dataclass(bare) and value is not None:
             found += charts(value, bare, zone)  # type: ignore[arg-type]  # is_dataclass keeps instances in
         elif isinstance(value, list) and is_dataclass(get_args(bare)[0]):
             found += _of_rows(name, value, get_args(bare)[0], zone)
@@ -91,11 +93,12 @@ def charts(result: Any, shape: type, zone: str) -> list[Chart]:
 def _of_rows(name: str, rows: Sequence[Any], shape: type, zone: str) -> list[Chart]:
     hints = get_type_hints(shape, include_extras=True)
     first, *others = [field.name for field in fields(shape)]
+    rows = _forward(first, rows)
     labels = _labels(first, hints[first], rows, zone)
     if labels is None or not rows:
         return []
     units = {other: unit_of(hints[other]) for other in others}
-    money = [[other] for other in others if units[other] in (MONEY, NUMBER)]
+    money = [[other] for other in others if units[other] in (MONEY, NUMBER, CREDITS)]
     counts = [other for other in others if units[other] is COUNT][:COUNTS_TOGETHER]
     return [
         _chart(f"{name}-{members[0]}", members, units[members[0]] or COUNT, labels, rows)
@@ -111,7 +114,24 @@ def _labels(name: str, annotation: Any, rows: Sequence[Any], zone: str) -> list[
         return time_labels(values, zone)
     if bare_type(annotation) in (date, datetime):
         return [f"{value:%d %b %Y}" for value in values]
-    return [f"{value:02d}:00" for value in values] if name == "hour" else None
+    if name not in SLOTS:
+        return None
+    return [_slot(value) for value in values]
+
+
+def _slot(value: int | str) -> str:
+    """An hour of the day, or a text such as 2026-02-16T11:00:00Z without what all share."""
+    if isinstance(value, int):
+        return f"{value:02d}:00"
+    day, _, time = value.partition("T")
+    return f"{day} {time[:2]}:00" if time else day
+
+
+def _forward(name: str, rows: Sequence[Any]) -> Sequence[Any]:
+    """The last slots, from left to right as time goes; some lists begin with the newest."""
+    if name in SLOTS and rows and getattr(rows[0], name) > getattr(rows[-1], name):
+        rows = rows[::-1]
+    return rows[-MOST_SLOTS:]
 
 
 def _chart(

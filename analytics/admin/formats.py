@@ -1,6 +1,6 @@
 """How a report's figures are written on pages, from the unit of each field."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
@@ -9,13 +9,35 @@ from zoneinfo import ZoneInfo
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from analytics.units import COUNT, EPOCH_MS, MILLIS, MONEY, NATIVE, NUMBER, PERCENT, RATIO, Unit
+from analytics.units import (
+    COUNT,
+    CREDITS,
+    EPOCH_MS,
+    ISO_MS,
+    MILLIS,
+    MONEY,
+    NATIVE,
+    NUMBER,
+    PERCENT,
+    RATIO,
+    Unit,
+)
 from billing.admin.figures import EMPTY, code, exact
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 IDENTIFIERS = frozenset({"address", "payer", "payee", "chain_id", "network"})
-NUMERIC = (COUNT, MONEY, NATIVE, RATIO, PERCENT, MILLIS, NUMBER)
-ACRONYMS = {"usd": "USD", "id": "id", "p95": "P95", "p99": "P99"}
+NUMERIC = (COUNT, MONEY, NATIVE, RATIO, PERCENT, MILLIS, NUMBER, CREDITS)
+ACRONYMS = {
+    "acl": "ACL",
+    "id": "id",
+    "ip": "IP",
+    "ms": "ms",
+    "p50": "P50",
+    "p95": "P95",
+    "p99": "P99",
+    "pct": "percent",
+    "usd": "USD",
+}
 
 
 def rounded(value: Decimal, places: int) -> str:
@@ -46,7 +68,12 @@ def millis(value: Decimal) -> str:
 
 def moment(epoch_ms: int, zone: str) -> str:
     """Epoch milliseconds as local time with its zone."""
-    local = (EPOCH + timedelta(milliseconds=epoch_ms)).astimezone(ZoneInfo(zone))
+    return local_time(EPOCH + timedelta(milliseconds=epoch_ms), zone)
+
+
+def local_time(at: datetime, zone: str) -> str:
+    """A moment as local time with its zone."""
+    local = at.astimezone(ZoneInfo(zone))
     return f"{local:%Y-%m-%d %H:%M:%S} {local.tzname()}"
 
 
@@ -55,6 +82,7 @@ WRITERS: dict[Unit, Callable[[Any], str]] = {
     NATIVE: exact,
     COUNT: exact,
     NUMBER: exact,
+    CREDITS: exact,
     PERCENT: percent,
     RATIO: lambda value: percent(value * 100),
     MILLIS: millis,
@@ -67,11 +95,30 @@ def written(name: str, value: Any, unit: Unit | None, zone: str) -> str | SafeSt
         return EMPTY
     if unit is EPOCH_MS:
         return moment(value, zone)
+    if unit is ISO_MS:
+        return local_time(value, zone)
+    if isinstance(value, (list, Mapping)):
+        return together(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if unit is not None:
         return WRITERS[unit](value)
     if isinstance(value, date):
         return value.isoformat()
     return code(value, keep=10) if name in IDENTIFIERS else str(value)
+
+
+def together(values: Sequence[Any] | Mapping[str, Any]) -> str:
+    """Several values in one place: names with commas, figures behind what they are of."""
+    if isinstance(values, Mapping):
+        pairs = (f"{key}: {_plain(value)}" for key, value in values.items())
+        return ", ".join(pairs) or EMPTY
+    return ", ".join(_plain(value) for value in values) or EMPTY
+
+
+def _plain(value: Any) -> str:
+    is_figure = isinstance(value, (int, Decimal)) and not isinstance(value, bool)
+    return exact(value) if is_figure else str(value)
 
 
 def label(name: str) -> str:

@@ -1,5 +1,6 @@
 """A report's parameters as a form, from the serializer that reads them."""
 
+import re
 from typing import Any
 
 from django import forms
@@ -10,6 +11,7 @@ from analytics.serializers import params_serializer
 from billing.models import Network, Source
 
 Choices = list[tuple[str, str]]
+CAPITAL = re.compile(r"(?=[A-Z])")
 LABELS = {"tz": "Time zone", "as_of": "As of", "include_testnets": "Testnets"}
 
 
@@ -34,9 +36,14 @@ def report_form(shape: type[CommonParams], query: Any) -> forms.Form:
     form = forms.Form(data=None, auto_id="param_%s")
     for name, field in params_serializer(shape)().fields.items():
         form.fields[name] = _field(name, field)
-        form.fields[name].label = LABELS.get(name, name.replace("_", " ").capitalize())
+        form.fields[name].label = LABELS.get(name) or _words(name)
         form.initial[name] = _given(name, field, query)
     return form
+
+
+def _words(name: str) -> str:
+    """A parameter's name as words, from snake_case or camelCase."""
+    return CAPITAL.sub(" ", name).replace("_", " ").capitalize()
 
 
 def _given(name: str, field: Any, query: Any) -> Any:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import Model
 from django.http import HttpRequest
 
@@ -11,6 +11,7 @@ from billing.admin import columns
 from billing.admin.columns import column
 from billing.admin.theme import ModelAdmin, PasswordInput, Switch
 from billing.models import Source
+from billing.sources import adopt_admin_key
 
 
 class SourceForm(forms.ModelForm):  # type: ignore[type-arg]  # generic only in the stubs
@@ -36,7 +37,13 @@ class SourceForm(forms.ModelForm):  # type: ignore[type-arg]  # generic only in 
         required=False,
         max_length=500,
         widget=PasswordInput(attrs={"autocomplete": "new-password"}),
-        help_text="The gateway's own admin key, for polling. Empty keeps the present one.",
+        help_text="The gateway's own admin key, for polling, and for its clients here: it becomes "
+        "a viewer's token of this source. Empty keeps the present one.",
+    )
+    remove_admin_key = forms.BooleanField(
+        required=False,
+        widget=Switch,
+        help_text="Ends polling, and the token that was made of the key.",
     )
 
     class Meta:
@@ -54,9 +61,14 @@ class SourceForm(forms.ModelForm):  # type: ignore[type-arg]  # generic only in 
             source.signing_secret = given["new_signing_secret"]
         if given["remove_previous_secret"]:
             source.previous_signing_secret = ""
-        if given["new_admin_key"]:
+        if given["remove_admin_key"] or given["new_admin_key"]:
             source.admin_key = given["new_admin_key"]
         return super().save(commit)
+
+    @property
+    def is_key_written(self) -> bool:
+        """Whether the admin key is set or removed."""
+        return bool(self.cleaned_data["new_admin_key"] or self.cleaned_data["remove_admin_key"])
 
 
 def presence(field: str) -> Any:
@@ -84,7 +96,10 @@ class SourceAdmin(ModelAdmin):
                 )
             },
         ),
-        ("Gateway", {"fields": ("base_url", ("admin_key_shown", "new_admin_key"))}),
+        (
+            "Gateway",
+            {"fields": ("base_url", ("admin_key_shown", "new_admin_key"), "remove_admin_key")},
+        ),
     )
     signing_shown = column("Signing secret", presence("signing_secret"))
     previous_shown = column("Previous secret", presence("previous_signing_secret"))
@@ -95,6 +110,16 @@ class SourceAdmin(ModelAdmin):
         """The slug is in every producer's address, so it is fixed."""
         fixed = ("slug", "kind") if obj is not None else ()
         return (*self.readonly_fields, *fixed)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """A gateway's admin key becomes the token of its clients."""
+        super().save_model(request, obj, form, change)
+        if form.is_key_written and not adopt_admin_key(obj):
+            messages.warning(
+                request,
+                "The admin key is a token already, of other rights or another source: as such it "
+                "stays. Clients that send it get what that token may read.",
+            )
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Facts refer to it."""

@@ -3,10 +3,12 @@
 from ipaddress import ip_network
 from typing import Any
 
+from django.db import transaction
 from rest_framework import serializers
 
 from billing.api.serializers import RowSerializer
 from billing.models import AdminToken, Source
+from billing.sources import adopt_admin_key
 from billing.tokens import issue
 
 
@@ -27,7 +29,10 @@ class SourceSerializer(serializers.ModelSerializer[Source]):
     previous_signing_secret = SecretField(
         max_length=500, help_text="Empty ends the validity of the old secret."
     )
-    admin_key = SecretField(max_length=500, help_text="The gateway's own admin key.")
+    admin_key = SecretField(
+        max_length=500,
+        help_text="The gateway's own admin key. It becomes a viewer's token of this source.",
+    )
     has_signing_secret = serializers.SerializerMethodField()
     has_previous_signing_secret = serializers.SerializerMethodField()
     has_admin_key = serializers.SerializerMethodField()
@@ -52,13 +57,24 @@ class SourceSerializer(serializers.ModelSerializer[Source]):
         """Whether the gateway can be polled."""
         return bool(source.admin_key)
 
+    @transaction.atomic
+    def create(self, validated_data: dict[str, Any]) -> Source:
+        """Make it, and its clients' token."""
+        source = super().create(validated_data)
+        adopt_admin_key(source)
+        return source
+
+    @transaction.atomic
     def update(self, instance: Source, validated_data: dict[str, Any]) -> Source:
         """Change what was sent; rotate the secret unless the previous one is given too."""
         validated_data.pop("slug", None)  # facts are found by it
         new = validated_data.get("signing_secret")
         if new and new != instance.signing_secret:
             validated_data.setdefault("previous_signing_secret", instance.signing_secret)
-        return super().update(instance, validated_data)
+        source = super().update(instance, validated_data)
+        if "admin_key" in validated_data or "kind" in validated_data:
+            adopt_admin_key(source)
+        return source
 
 
 class TokenSerializer(RowSerializer[AdminToken]):
