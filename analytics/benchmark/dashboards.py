@@ -1,17 +1,22 @@
-"""The 90-day dashboard report beside the same figures in raw SQL with the same indexes."""
+"""The 90-day dashboard report beside the same figures in raw SQL with the same indexes.
 
-import time
-from collections.abc import Callable
+All sizes take turns, and at each turn both ways do: what else the machine does hits all alike.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 from statistics import median
 from typing import Any
 
 from django.db import connection
 
-from analytics.benchmark.results import Measurement
+from analytics.benchmark.results import Measurement, seconds_of
+from analytics.benchmark.scratch import Scratch, use
 from analytics.registry import find_report
 
-RUNS_OF_OURS, RUNS_OF_THE_PEER = 15, 3
+TURNS = 5
+WARM_UPS, RUNS_A_TURN = 5, 20  # of the report, on a new connection; raw SQL runs once a turn
 
 RAW: dict[str, str] = {
     "cohort": """
@@ -65,16 +70,36 @@ where status in ('received', 'verified', 'pending') and n.is_registered and not 
 }
 
 
-def measure_dashboard(payments: int) -> Measurement:
-    """Median seconds of both; the headline figures of both must be equal."""
-    raw: dict[str, Any] = {}
-    peer = _median_seconds(lambda: raw.update(_raw_figures()), RUNS_OF_THE_PEER)
-    answer: dict[str, Any] = {}
-    report = find_report("dashboard")
-    ours = _median_seconds(
-        lambda: answer.update(report.answer({"window": "90d"}).data), RUNS_OF_OURS
-    )
-    _check(raw, answer)
+@dataclass
+class Timings:
+    """Seconds of every run at one size."""
+
+    raw: list[float] = field(default_factory=list)
+    ours: list[float] = field(default_factory=list)
+
+
+def measure_dashboards(databases: Mapping[int, Scratch]) -> list[Measurement]:
+    """Median seconds of both ways at each size; AssertionError if their figures differ."""
+    timings = {size: Timings() for size in databases}
+    for scratch in databases.values():
+        use(scratch)
+        _check(_raw_figures(), _answer())
+    for _ in range(TURNS):
+        for size, scratch in databases.items():
+            use(scratch)
+            _take_turn(timings[size])
+    return [_beside_raw(size, taken) for size, taken in timings.items()]
+
+
+def _take_turn(timings: Timings) -> None:
+    for _ in range(WARM_UPS):
+        _answer()
+    timings.ours += [seconds_of(_answer) for _ in range(RUNS_A_TURN)]
+    timings.raw.append(seconds_of(_raw_figures))
+
+
+def _beside_raw(payments: int, timings: Timings) -> Measurement:
+    peer, ours = median(timings.raw), median(timings.ours)
     return Measurement(
         name="90-day dashboard",
         rows=payments,
@@ -99,14 +124,9 @@ def compare_sizes(small: Measurement, large: Measurement) -> Measurement:
     )
 
 
-def _median_seconds(work: Callable[[], object], runs: int) -> float:
-    work()  # warms caches, for both alike
-    seconds = []
-    for _ in range(runs):
-        began = time.perf_counter()
-        work()
-        seconds.append(time.perf_counter() - began)
-    return median(seconds)
+def _answer() -> dict[str, Any]:
+    answer: dict[str, Any] = find_report("dashboard").answer({"window": "90d"}).data
+    return answer
 
 
 def _raw_figures() -> dict[str, Any]:

@@ -1,6 +1,7 @@
-"""The table that the benchmark prints."""
+"""Measurements, and the table of them that the benchmark prints."""
 
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 
@@ -44,3 +45,10 @@ def _cells(one: Measurement) -> tuple[str, ...]:
         f"{one.ratio:.2f}",
         one.reading,
     )
+
+
+def seconds_of(work: Callable[[], object]) -> float:
+    """How long a piece of work takes."""
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began

@@ -39,7 +39,7 @@ from (
             round(exp(random() * 6 - 3)::numeric, 6) as amount,
             floor(300 + 4000 * random() * random())::int as ms,
             now() - interval '1 hour' - random() * interval '1 hour'
-                - interval '89 days' * (%(wanted)s - n) / (%(wanted)s - %(present)s) as at
+                - interval '89 days' * (%(wanted)s - n) / %(wanted)s as at
         from generate_series(%(first)s::int, %(last)s::int) n
     ) r
 ) d
@@ -47,15 +47,13 @@ cross join (select min(id) as id from billing_source) s
 """
 
 
-def seed_payments(present: int, wanted: int) -> None:
-    """Add payments until there are `wanted`; then roll everything up, as workers would."""
+def seed_payments(wanted: int) -> None:
+    """Make that many payments; then roll everything up, as workers would."""
     with connection.cursor() as cursor:
-        for first in range(present + 1, wanted + 1, CHUNK):
+        for first in range(1, wanted + 1, CHUNK):
             cursor.execute("select setseed(%s)", [1 / first])
             last = min(first + CHUNK - 1, wanted)
-            cursor.execute(
-                PAYMENTS, {"first": first, "last": last, "present": present, "wanted": wanted}
-            )
+            cursor.execute(PAYMENTS, {"first": first, "last": last, "wanted": wanted})
     catch_up()
 
 
@@ -65,5 +63,10 @@ def catch_up() -> None:
     fold_totals(LONG)
     while roll_unique_days():
         continue
+    vacuum()
+
+
+def vacuum() -> None:
+    """What autovacuum does in time."""
     with connection.cursor() as cursor:
         cursor.execute("vacuum analyze")

@@ -101,8 +101,9 @@ $$;
 
 
 # Plans of plpgsql live as long as the session, and these are costly to make: what a read has left
-# to plan is short. They are good for every window, so that none is made for a call's own values.
-GENERIC = "set plan_cache_mode = force_generic_plan"
+# to plan is short. They are good for every window, so that none is made for a call's own values,
+# and use indexes even if made while a table was small: it may grow before it is analyzed.
+GENERIC = "set plan_cache_mode = force_generic_plan set enable_seqscan = off"
 
 
 def gaps(lo: str, hi: str, holes: str) -> str:
@@ -350,22 +351,23 @@ begin
         ), candidate as (
             select r.key1, r.key2 from ranked r union select c.key1, c.key2 from change c
         ), total as (
-            select k.key1, k.key2, coalesce(t.volume, 0) + coalesce(c.volume, 0) as volume,
-                coalesce(t.payments, 0) + coalesce(c.payments, 0) as payments
-            from candidate k
-            cross join lateral (
-                select sum(x.volume) as volume, sum(x.payments) as payments
-                from analytics_runningtotal x
-                where x.kind = p_kind and x.key1 = k.key1 and x.key2 = k.key2
-                  and x.network_id = any(p_networks)
-                  and (p_sources is null or x.source_id = any(p_sources))
-            ) t
-            left join change c on c.key1 = k.key1 and c.key2 = k.key2
+            select a.key1, a.key2, sum(a.volume) as volume, sum(a.payments) as payments from (
+                select c.key1, c.key2, c.volume, c.payments from change c
+                union all
+                select k.key1, k.key2, t.volume, t.payments
+                from candidate k cross join lateral (
+                    select x.volume, x.payments from analytics_runningtotal x
+                    where x.kind = p_kind and x.key1 = k.key1 and x.key2 = k.key2
+                      and x.network_id = any(p_networks)
+                      and (p_sources is null or x.source_id = any(p_sources))
+                    offset 0
+                ) t
+            ) a group by 1, 2 having sum(a.payments) > 0
         ), top as (
             select t.*,
                 row_number() over (
                     order by t.volume desc, t.key1 collate "C", t.key2 collate "C") as place
-            from total t where t.payments > 0
+            from total t
             order by place limit p_limit
         )
         select coalesce((select sum(r.volume) from ranked r where r.rank = depth), 0),

@@ -2,21 +2,22 @@
 
 from argparse import ArgumentParser
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from analytics.benchmark.dashboards import compare_sizes, measure_dashboard
+from analytics.benchmark.dashboards import compare_sizes, measure_dashboards
 from analytics.benchmark.ingest import measure_ingest
 from analytics.benchmark.results import Measurement, table
 from analytics.benchmark.rolling import measure_rollup
-from analytics.benchmark.scratch import scratch_database
+from analytics.benchmark.scratch import Scratch, scratch_database, use
 from analytics.benchmark.seeding import seed_payments
 
 
 def sizes(text: str) -> list[int]:
-    """Ascending numbers of payments; ValueError for anything else."""
-    return sorted(int(part) for part in text.split(","))
+    """Different numbers of payments, ascending; ValueError for anything else."""
+    return sorted({int(part) for part in text.split(",")})
 
 
 class Command(BaseCommand):
@@ -24,7 +25,7 @@ class Command(BaseCommand):
 
     help = (
         "Measure ingest, rollups and the dashboard as ratios to bare SQL on the same data. Works "
-        "in a scratch database on the same server, which it drops."
+        "in scratch databases on the same server, which it drops."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -34,10 +35,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Measure everything, then print the table."""
-        with scratch_database() as url:
-            measurements = [self._said(measure_ingest(url, options["ingest_payments"]))]
-        with scratch_database():
-            measurements += [self._said(one) for one in _by_size(options["payments"])]
+        with scratch_database("ingest") as scratch:
+            ingest = measure_ingest(scratch.url, options["ingest_payments"])
+            measurements = [self._said(ingest)]
+        measurements += [self._said(one) for one in _by_size(options["payments"])]
         self.stdout.write(table(measurements))
 
     def _said(self, one: Measurement) -> Measurement:
@@ -46,12 +47,17 @@ class Command(BaseCommand):
 
 
 def _by_size(wanted: list[int]) -> Iterator[Measurement]:
-    present, dashboards = 0, []
-    for size in wanted:
-        seed_payments(present, size)
-        present = size
-        dashboards.append(measure_dashboard(size))
-        yield dashboards[-1]
-    yield from measure_rollup(present)
-    if len(dashboards) > 1:
-        yield compare_sizes(dashboards[0], dashboards[-1])
+    with ExitStack() as stack:
+        databases = {size: _seeded(size, stack) for size in wanted}
+        dashboards = measure_dashboards(databases)
+        yield from dashboards
+        use(databases[wanted[-1]])
+        yield from measure_rollup(wanted[-1])
+        if len(dashboards) > 1:
+            yield compare_sizes(dashboards[0], dashboards[-1])
+
+
+def _seeded(payments: int, stack: ExitStack) -> Scratch:
+    scratch = stack.enter_context(scratch_database(f"{payments}"))
+    seed_payments(payments)
+    return scratch

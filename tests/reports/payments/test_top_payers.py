@@ -3,7 +3,8 @@
 import pytest
 
 from analytics.registry import find_report
-from tests.builders import ALICE, BOB, CAROL, NOON, ask, failed, paid, received, send
+from analytics.rollups import fold_totals
+from tests.builders import ALICE, BOB, CAROL, NOON, ask, failed, paid, received, reversed_, send
 
 pytestmark = pytest.mark.django_db
 
@@ -90,3 +91,29 @@ def test_payments_without_a_payer_are_in_no_row_and_stated() -> None:
     answer = find_report("top-payers").answer({"as_of": NOON})
     assert [row["address"] for row in answer.data] == [ALICE]
     assert answer.notes == {"without_payer": 1, "unpriced_payments": 0}
+
+
+@pytest.mark.parametrize("folded", [True, False])
+def test_a_payer_who_leads_on_no_network_can_come_first(folded: bool) -> None:
+    """Two networks with 25 payers of 10 each; one more pays 6 on both, behind all of them."""
+    for network in ("base", "polygon"):
+        send(
+            paid(
+                f"{network}{n}", NOON, "10", payer=f"0x{network.encode().hex()}{n}", network=network
+            )
+            for n in range(25)
+        )
+        send(paid(f"{network} both", NOON, "6", payer=CAROL, network=network))
+    if folded:
+        fold_totals()
+    (first,) = ask("top-payers", limit="1")
+    assert (first["address"], first["totalPaid"], first["paymentCount"]) == (CAROL, "12.000000", 2)
+
+
+def test_what_is_not_folded_yet_counts() -> None:
+    send(paid("a", NOON, "5", payer=ALICE), paid("b", NOON, "7", payer=BOB))
+    fold_totals()
+    send(paid("c", NOON, "3", payer=ALICE), reversed_("b", "2026-03-10T13:00:00Z"))
+    assert [(row["address"], row["totalPaid"]) for row in ask("top-payers")] == [
+        (ALICE, "8.000000")
+    ]
