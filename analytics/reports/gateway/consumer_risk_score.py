@@ -10,28 +10,30 @@ from analytics.units import Count, Credits, IsoMs, Number, Percent
 
 RiskLevel = Literal["low", "medium", "high", "critical"]
 
+# Materialized, as each figure would be computed anew wherever it is named.
 RISKS = """
-select k.*, case when k.risk_score >= 75 then 'critical' when k.risk_score >= 50 then 'high'
-                 when k.risk_score >= 25 then 'medium' else 'low' end as risk_level
-from (
-    select k.*, least(gateway_pct(k.spent, k.allocated), 100) as risk_score,
-        gateway_pct(k.spent, k.allocated) as utilization_percent
+with risks as materialized (
+    select k.name, k.place, k.credits, k.spent,
+        gateway_pct(k.spent, k.allocated) as utilization_percent,
+        least(gateway_pct(k.spent, k.allocated), 100) as risk_score
     from gateway_keys(%(sources)s, %(as_of)s) k
     where k.is_act
-) k
+)
 """
-CONSUMERS = f"""
-select k.name, k.risk_score, k.risk_level, k.credits as credits_remaining,
-    k.spent as total_spent, k.utilization_percent
-from ({RISKS}) k
+CONSUMERS = f"""{RISKS}
+select k.name, k.risk_score,
+    case when k.risk_score >= 75 then 'critical' when k.risk_score >= 50 then 'high'
+         when k.risk_score >= 25 then 'medium' else 'low' end as risk_level,
+    k.credits as credits_remaining, k.spent as total_spent, k.utilization_percent
+from risks k
 order by k.risk_score desc, k.place
 """  # noqa: S608 - composed of constants
-DISTRIBUTION = f"""
-select count(*) filter (where k.risk_level = 'low') as low,
-    count(*) filter (where k.risk_level = 'medium') as medium,
-    count(*) filter (where k.risk_level = 'high') as high,
-    count(*) filter (where k.risk_level = 'critical') as critical
-from ({RISKS}) k
+DISTRIBUTION = f"""{RISKS}
+select count(*) filter (where k.risk_score < 25) as low,
+    count(*) filter (where k.risk_score >= 25 and k.risk_score < 50) as medium,
+    count(*) filter (where k.risk_score >= 50 and k.risk_score < 75) as high,
+    count(*) filter (where k.risk_score >= 75) as critical
+from risks k
 """  # noqa: S608 - composed of constants
 
 

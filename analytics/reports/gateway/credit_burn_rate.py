@@ -8,20 +8,27 @@ from analytics.registry import Family, report
 from analytics.reports.gateway._pace import PACE
 from analytics.units import Count, Credits, IsoMs, Number, Percent
 
-RATE = f"""
+FIGURES = f"""
 select p.credits_per_hour,
     gateway_round(p.total_remaining::float8 / nullif(p.credits_per_hour, 0)::float8, 2)
         as hours_until_depleted,
-    gateway_pct(p.total_spent, p.total_allocated) as utilization_percent
+    gateway_pct(p.total_spent, p.total_allocated) as utilization_percent,
+    p.total_allocated, p.total_spent, p.total_remaining, p.active_keys
 from ({PACE}) p
 """  # noqa: S608 - composed of constants
 
-SUMMARY = """
-select coalesce(sum(k.allocated), 0) as total_allocated, coalesce(sum(k.spent), 0) as total_spent,
-    coalesce(sum(k.credits), 0) as total_remaining, count(*) as active_keys
-from gateway_keys(%(sources)s, %(as_of)s) k
-where k.is_act
-"""
+
+@dataclass(frozen=True)
+class BurnFigures:
+    """All figures as read."""
+
+    credits_per_hour: Number
+    hours_until_depleted: Number | None
+    utilization_percent: Percent
+    total_allocated: Credits
+    total_spent: Credits
+    total_remaining: Credits
+    active_keys: Count
 
 
 @dataclass(frozen=True)
@@ -61,8 +68,16 @@ def credit_burn_rate(params: GatewayParams, snapshot: Snapshot) -> CreditBurnRat
     pace of today. hoursUntilDepleted divides the credits left by the rounded rate; both have two
     decimals. utilizationPercent is the rounded share of allocated credits that is spent.
     """
+    all_keys = snapshot.one(BurnFigures, FIGURES)
     return CreditBurnRate(
-        burn_rate=snapshot.one(BurnRate, RATE),
-        summary=snapshot.one(CreditBurnRateSummary, SUMMARY),
+        burn_rate=BurnRate(
+            all_keys.credits_per_hour, all_keys.hours_until_depleted, all_keys.utilization_percent
+        ),
+        summary=CreditBurnRateSummary(
+            total_allocated=all_keys.total_allocated,
+            total_spent=all_keys.total_spent,
+            total_remaining=all_keys.total_remaining,
+            active_keys=all_keys.active_keys,
+        ),
         generated_at=snapshot.as_of,
     )

@@ -10,25 +10,31 @@ from analytics.units import Count, Credits, IsoMs, Percent
 
 KeyHealth = Literal["healthy", "warning", "critical"]
 
+# Materialized, as the percentage would be computed anew wherever it is named.
 HEALTH = """
-select k.*, gateway_pct(k.spent, k.allocated) as utilization_percent,
-    case when k.credits = 0 then 'critical'
-         when gateway_pct(k.spent, k.allocated) >= 75 then 'warning'
-         else 'healthy' end as status
-from gateway_keys(%(sources)s, %(as_of)s) k
-where k.is_act
+with used as materialized (
+    select k.name, k.place, k.credits, k.spent, k.calls,
+        gateway_pct(k.spent, k.allocated) as utilization_percent
+    from gateway_keys(%(sources)s, %(as_of)s) k
+    where k.is_act
+), health as (
+    select u.*, case when u.credits = 0 then 'critical'
+                     when u.utilization_percent >= 75 then 'warning'
+                     else 'healthy' end as status
+    from used u
+)
 """
-KEYS = f"""
+KEYS = f"""{HEALTH}
 select k.name, k.credits, k.spent as total_spent, k.calls as total_calls, k.utilization_percent,
     k.status
-from ({HEALTH}) k
+from health k
 order by k.credits, k.place
 """  # noqa: S608 - composed of constants
-DISTRIBUTION = f"""
+DISTRIBUTION = f"""{HEALTH}
 select count(*) filter (where k.status = 'healthy') as healthy,
     count(*) filter (where k.status = 'warning') as warning,
     count(*) filter (where k.status = 'critical') as critical
-from ({HEALTH}) k
+from health k
 """  # noqa: S608 - composed of constants
 
 

@@ -15,15 +15,26 @@ def _spent_within(hours: int) -> str:
         else 0 end"""
 
 
-FORECAST = f"""
+FIGURES = f"""
 select {_spent_within(1)} as next_hour, {_spent_within(24)} as next_day,
-    {_spent_within(168)} as next_week, {_spent_within(720)} as next_month
+    {_spent_within(168)} as next_week, {_spent_within(720)} as next_month,
+    p.total_spent, p.total_remaining, p.credits_per_hour, p.active_keys
 from ({PACE}) p
 """  # noqa: S608 - composed of constants
-CURRENT = f"""
-select p.total_spent, p.total_remaining, p.credits_per_hour, p.active_keys
-from ({PACE}) p
-"""  # noqa: S608 - composed of constants
+
+
+@dataclass(frozen=True)
+class ForecastFigures:
+    """All figures as read."""
+
+    next_hour: Number
+    next_day: Number
+    next_week: Number
+    next_month: Number
+    total_spent: Credits
+    total_remaining: Credits
+    credits_per_hour: Number
+    active_keys: Count
 
 
 @dataclass(frozen=True)
@@ -65,8 +76,14 @@ def revenue_forecast(params: GatewayParams, snapshot: Snapshot) -> RevenueForeca
     each key's whole life. One key's credits count for another's spending, and top-ups to come
     are not foreseen.
     """
+    found = snapshot.one(ForecastFigures, FIGURES)
     return RevenueForecast(
-        forecast=snapshot.one(CreditForecast, FORECAST),
-        current=snapshot.one(RevenueForecastCurrent, CURRENT),
+        forecast=CreditForecast(found.next_hour, found.next_day, found.next_week, found.next_month),
+        current=RevenueForecastCurrent(
+            total_spent=found.total_spent,
+            total_remaining=found.total_remaining,
+            credits_per_hour=found.credits_per_hour,
+            active_keys=found.active_keys,
+        ),
         generated_at=snapshot.as_of,
     )

@@ -56,7 +56,7 @@ order by f.n
 """  # noqa: S608 - composed of constants
 # A warning costs a key 5 points, an information 2.
 SCORE = f"""
-select greatest(0, 100 - 5 * w.warnings - 2 * w.infos) as score, w.total_keys,
+select greatest(0, 100 - 5 * w.warnings - 2 * w.infos)::numeric as score, w.total_keys,
     w.warnings + w.infos as total_findings
 from (
     select count(*) as total_keys,
