@@ -1,0 +1,111 @@
+"""Who called what in which hour."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from analytics.params import GatewaySpanParams
+from analytics.query import Snapshot, bounds
+from analytics.registry import Family, report
+from analytics.units import OMITTED, Count, IsoMs
+
+# JSON keeps the order in which members are added; like JavaScript, numbers come first.
+HOURS = """
+with cells as (
+    select date_trunc('hour', r.at, %(zone)s) as hour, r.source_id, r.mask, r.tool,
+        count(*) as calls, min(r.seen) as seen
+    from gateway_requests(%(sources)s, %(start)s, %(end)s) r
+    where r.allowed
+    group by 1, 2, 3, 4
+), tools as (
+    select t.hour, sum(t.calls)::bigint as total,
+        json_object_agg(t.tool, t.calls order by gateway_member(t.tool) nulls last, t.seen,
+            t.tool collate "C")
+            as tools
+    from (
+        select c.hour, c.tool, sum(c.calls)::bigint as calls, min(c.seen) as seen
+        from cells c
+        group by c.hour, c.tool
+    ) t
+    group by t.hour
+), people as (
+    select p.hour, count(*) as consumers
+    from (select distinct c.hour, c.source_id, c.mask from cells c) p
+    group by p.hour
+)
+select gateway_local(t.hour, %(zone)s, '.000') as hour,
+    t.total,
+    p.consumers as unique_consumers,
+    t.tools,
+    sum(t.total) over ()::bigint as all_calls,
+    rank() over (order by t.total desc, t.hour) as place
+from tools t
+join people p on p.hour = t.hour
+order by t.hour
+"""
+
+
+@dataclass(frozen=True)
+class AccessHeatmapHour:
+    """The allowed calls of an hour."""
+
+    hour: str
+    total: Count
+    unique_consumers: Count
+    tools: dict[str, Count]
+
+
+@dataclass(frozen=True)
+class AccessHeatmapRow(AccessHeatmapHour):
+    """An hour beside the calls of all hours; place 1 has the most."""
+
+    all_calls: Count
+    place: Count
+
+
+@dataclass(frozen=True)
+class AccessHeatmapPeak:
+    """The hour with the most calls."""
+
+    hour: str
+    total: Count
+
+
+@dataclass(frozen=True)
+class AccessHeatmapSummary:
+    """All hours with calls."""
+
+    total_requests: Count
+    total_hours: Count
+    peak_hour: Annotated[AccessHeatmapPeak | None, OMITTED] = None
+
+
+@dataclass(frozen=True)
+class AccessHeatmap:
+    """Hours with calls, earliest first."""
+
+    hourly: list[AccessHeatmapHour]
+    summary: AccessHeatmapSummary
+    generated_at: IsoMs
+
+
+@report(Family.GATEWAY)
+def access_heatmap(params: GatewaySpanParams, snapshot: Snapshot) -> AccessHeatmap:
+    """Access heatmap.
+
+    Allowed entries of the request log by the hour in which they were completed, earliest first;
+    hours without calls are left out. uniqueConsumers counts masked keys. tools has the calls of
+    each tool in order of first appearance, names that are numbers before all others. peakHour
+    is the first of the busiest hours, absent without calls. Hours are those of `tz`. Default
+    window: all time.
+    """
+    rows = snapshot.fetch(AccessHeatmapRow, HOURS, **bounds(params.range(snapshot.as_of)))
+    peak = next((row for row in rows if row.place == 1), None)
+    return AccessHeatmap(
+        hourly=[*rows],
+        summary=AccessHeatmapSummary(
+            total_requests=peak.all_calls if peak else 0,
+            total_hours=len(rows),
+            peak_hour=AccessHeatmapPeak(peak.hour, peak.total) if peak else None,
+        ),
+        generated_at=snapshot.as_of,
+    )

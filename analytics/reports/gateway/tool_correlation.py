@@ -1,0 +1,106 @@
+"""Which tools are used by the same consumers."""
+
+from dataclasses import dataclass
+
+from analytics.params import GatewaySpanParams
+from analytics.query import Snapshot, bounds
+from analytics.registry import Family, report
+from analytics.units import Count, IsoMs, Percent
+
+# Consumers with the same tools are taken together, so that pairs are formed once for each set.
+# The gateway joins the names of a pair with | and splits them there again.
+PAIRS = """
+with consumers as (
+    select u.source_id, u.mask, array_agg(u.tool order by u.tool collate "C") as tools,
+        min(u.seen) as seen
+    from (
+        select r.source_id, r.mask, r.tool, min(r.seen) as seen
+        from gateway_requests(%(sources)s, %(start)s, %(end)s) r
+        where r.allowed
+        group by r.source_id, r.mask, r.tool
+    ) u
+    group by u.source_id, u.mask
+), sets as (
+    select c.tools, count(*) as consumers, min(c.seen) as seen
+    from consumers c
+    group by c.tools
+), pairs as (
+    select a.tool || '|' || b.tool as pair, sum(s.consumers)::bigint as shared,
+        min(array[s.seen, a.place, b.place]) as first
+    from sets s
+    cross join lateral unnest(s.tools) with ordinality a (tool, place)
+    cross join lateral unnest(s.tools) with ordinality b (tool, place)
+    where a.place < b.place
+    group by 1
+)
+select split_part(p.pair, '|', 1) as tool_a,
+    split_part(p.pair, '|', 2) as tool_b,
+    p.shared as shared_consumers,
+    gateway_pct(p.shared, (select sum(s.consumers) from sets s)) as strength
+from pairs p
+order by p.shared desc, p.first
+"""
+
+CONSUMERS = """
+select count(*) as consumers
+from (
+    select r.source_id, r.mask
+    from gateway_requests(%(sources)s, %(start)s, %(end)s) r
+    where r.allowed
+    group by r.source_id, r.mask
+) c
+"""
+
+
+@dataclass(frozen=True)
+class ToolCorrelationConsumers:
+    """All consumers with an allowed call."""
+
+    consumers: Count
+
+
+@dataclass(frozen=True)
+class ToolCorrelationPair:
+    """Two tools and the consumers that called both."""
+
+    tool_a: str
+    tool_b: str
+    shared_consumers: Count
+    strength: Percent
+
+
+@dataclass(frozen=True)
+class ToolCorrelationSummary:
+    """All pairs, and all consumers with an allowed call."""
+
+    total_pairs: Count
+    total_consumers: Count
+
+
+@dataclass(frozen=True)
+class ToolCorrelation:
+    """Pairs by shared consumers, most first."""
+
+    pairs: list[ToolCorrelationPair]
+    summary: ToolCorrelationSummary
+    generated_at: IsoMs
+
+
+@report(Family.GATEWAY)
+def tool_correlation(params: GatewaySpanParams, snapshot: Snapshot) -> ToolCorrelation:
+    """Tool correlation.
+
+    Pairs of tools that the same masked key called, by allowed entries of the request log; the
+    names of a pair are in alphabetical order. strength is the share of all masked keys with an
+    allowed call. Most shared first, then in the order in which the first consumer of the pair
+    appeared. A tool name that contains | is cut there, and pairs that then read the same are
+    one: the gateway's way, kept. Default window: all time.
+    """
+    span = bounds(params.range(snapshot.as_of))
+    pairs = snapshot.fetch(ToolCorrelationPair, PAIRS, **span)
+    found = snapshot.one(ToolCorrelationConsumers, CONSUMERS, **span)
+    return ToolCorrelation(
+        pairs=pairs,
+        summary=ToolCorrelationSummary(len(pairs), found.consumers),
+        generated_at=snapshot.as_of,
+    )
