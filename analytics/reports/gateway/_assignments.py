@@ -1,15 +1,16 @@
 """Keys that are not revoked with the group_id their gateway has assigned them to, as SQL.
 
-Only the gateway itself has that table. Its audit log tells every change of it; what was never
-told is in the key's record, unless the key was made from another one: the copy of the record
-names the group, the table does not have the copy.
+Only the gateway itself has that table. Its audit log tells every change of it: a key of which a
+log that reaches back to its creation tells nothing was never assigned, whatever group its record
+names (rotation, cloning and import copy the record). Where the log begins later the record
+decides, unless the key is known to be a copy.
 """
 
-# An import is told without its keys, so imported keys count as assigned until the log says more.
 ASSIGNMENTS = """
 select k.id, k.source_id, k.allocated, k.spent, k.credits, k.calls,
-    case when t.mask is not null then t.group_id when c.mask is null then k.group_id end
-        as group_id
+    case when t.mask is not null then t.group_id
+         when c.mask is null and (l.begins is null or k.created_at is null
+                                  or k.created_at < l.begins) then k.group_id end as group_id
 from gateway_keys(%(sources)s, %(as_of)s) k
 left join (
     select distinct on (a.source_id, m.mask) a.source_id, m.mask,
@@ -28,7 +29,12 @@ left join (
     union
     select e.source_id, e.other_mask
     from billing_gatewayevent e
-    where e.type in ('key.rotated', 'key.cloned')
+    where e.type in ('key.rotated', 'key.cloned') and e.other_mask <> ''
 ) c on c.source_id = k.source_id and c.mask = k.mask
+left join (
+    select s.id as source_id,
+        (select min(a.at) from billing_gatewayauditevent a where a.source_id = s.id) as begins
+    from billing_source s
+) l on l.source_id = k.source_id
 where k.is_live
 """

@@ -104,8 +104,9 @@ def group_performance(params: GatewayParams, snapshot: Snapshot) -> GroupPerform
     Every active group, without keys too, with its keys that are not revoked (suspended ones
     count) and its policy. utilizationPct is the rounded share of allocated credits (held now plus
     spent) that is spent. A key belongs to the group it was last assigned to by the audit log;
-    where that says nothing, to the group in its record, unless it was made by rotation or cloning:
-    the gateway copies the record, not the assignment. Imported keys cannot be told from others.
+    where the log begins after the key's creation and says nothing of it, to the group in its
+    record, unless it was made by rotation or cloning: the gateway copies the record, not the
+    assignment. group-revenue and group-activity go by the record alone.
     """
     groups = [_result(row) for row in snapshot.fetch(GroupFigures, GROUPS)]
     return GroupPerformance(
