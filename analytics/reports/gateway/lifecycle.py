@@ -22,13 +22,15 @@ with logged as (
             select a.type, a.at
             from billing_gatewayauditevent a
             where a.type = any(%(types)s)
-              and (%(sources)s::bigint[] is null or a.source_id = any(%(sources)s::bigint[]))
+              and a.source_id = any(
+                  coalesce(%(sources)s::bigint[], array(select id from billing_source)))
             union all
             select g.type, g.at
             from billing_gatewayevent g
             cross join generate_series(1, g.times)
             where g.type = any(%(types)s) and g.key_mask || g.other_mask <> ''
-              and (%(sources)s::bigint[] is null or g.source_id = any(%(sources)s::bigint[]))
+              and g.source_id = any(
+                  coalesce(%(sources)s::bigint[], array(select id from billing_source)))
               and not exists (
                   select from billing_gatewayauditevent a where a.source_id = g.source_id)
         ) known

@@ -23,14 +23,16 @@ VELOCITY = r"""
         from billing_gatewayauditevent a
         where a.type = 'key.credits_transferred'
           and a.at between %(as_of)s - interval '24 hours' and %(as_of)s
-          and (%(sources)s::bigint[] is null or a.source_id = any(%(sources)s::bigint[]))
+          and a.source_id = any(
+              coalesce(%(sources)s::bigint[], array(select id from billing_source)))
     ), told as (
         select g.source_id, g.at, g.key_mask as mask,
             (g.metadata::json ->> 'credits')::numeric as credits, g.times
         from billing_gatewayevent g
         where g.type = 'key.credits_transferred'
           and g.at between %(as_of)s - interval '24 hours' and %(as_of)s
-          and (%(sources)s::bigint[] is null or g.source_id = any(%(sources)s::bigint[]))
+          and g.source_id = any(
+              coalesce(%(sources)s::bigint[], array(select id from billing_source)))
     ), debits as (
         select k.id, s.at, s.credits, s.times
         from (
