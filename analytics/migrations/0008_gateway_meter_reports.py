@@ -46,28 +46,8 @@ language sql immutable parallel safe as $$
 $$;
 """
 
-# Calls by name, tool and namespace; first is the rank of the first one.
-CELLS = """
-create function gateway_cells(
-    p_sources bigint[], p_from timestamptz, p_to timestamptz, p_namespace text)
-returns table (
-    name text, tool text, namespace text, calls bigint, allowed bigint, rate_limited bigint,
-    credits numeric, first bigint, first_allowed bigint)
-language sql stable parallel safe as $$
-    select c.name, c.tool, coalesce(nullif(c.namespace, ''), 'default'),
-        count(*),
-        count(*) filter (where c.allowed),
-        count(*) filter (where not c.allowed and strpos(c.deny_reason, 'rate_limited') > 0),
-        coalesce(sum(c.credits) filter (where c.allowed), 0),
-        min(c.rank),
-        min(c.rank) filter (where c.allowed)
-    from gateway_calls(p_sources, p_from, p_to) c
-    where p_namespace is null or c.namespace = p_namespace
-    group by 1, 2, 3
-$$;
-"""
-
-# One pass over the calls for four lists: part is all, name, tool or namespace.
+# Calls of every name, tool and namespace, and of all: part says which. first: the first one's rank.
+# Tools have a pass of their own, because there are nearly as many pairs of name and tool as calls.
 SUMS = """
 create function gateway_sums(
     p_sources bigint[], p_from timestamptz, p_to timestamptz, p_namespace text)
@@ -76,18 +56,42 @@ returns table (
     credits numeric, first bigint, first_allowed bigint)
 language sql stable parallel safe as $$
     select
-        case grouping(c.name, c.tool, c.namespace)
-            when 7 then 'all' when 3 then 'name' when 5 then 'tool' else 'namespace' end,
-        coalesce(c.name, c.tool, c.namespace, ''),
-        coalesce(sum(c.calls), 0)::bigint,
-        coalesce(sum(c.allowed), 0)::bigint,
-        coalesce(sum(c.calls - c.allowed), 0)::bigint,
-        coalesce(sum(c.rate_limited), 0)::bigint,
-        coalesce(sum(c.credits), 0),
-        min(c.first),
-        min(c.first_allowed)
-    from gateway_cells(p_sources, p_from, p_to, p_namespace) c
-    group by grouping sets ((), (c.name), (c.tool), (c.namespace))
+        case grouping(n.name, n.namespace)
+            when 3 then 'all' when 1 then 'name' else 'namespace' end,
+        coalesce(n.name, n.namespace, ''),
+        coalesce(sum(n.calls), 0)::bigint,
+        coalesce(sum(n.allowed), 0)::bigint,
+        coalesce(sum(n.calls - n.allowed), 0)::bigint,
+        coalesce(sum(n.rate_limited), 0)::bigint,
+        coalesce(sum(n.credits), 0),
+        min(n.first),
+        min(n.first_allowed)
+    from (
+        select c.name, coalesce(nullif(c.namespace, ''), 'default') as namespace,
+            count(*) as calls,
+            count(*) filter (where c.allowed) as allowed,
+            count(*) filter (where not c.allowed and strpos(c.deny_reason, 'rate_limited') > 0)
+                as rate_limited,
+            sum(c.credits) filter (where c.allowed) as credits,
+            min(c.rank) as first,
+            min(c.rank) filter (where c.allowed) as first_allowed
+        from gateway_calls(p_sources, p_from, p_to) c
+        where p_namespace is null or c.namespace = p_namespace
+        group by 1, 2
+    ) n
+    group by grouping sets ((), (n.name), (n.namespace))
+    union all
+    select 'tool', c.tool,
+        count(*),
+        count(*) filter (where c.allowed),
+        count(*) filter (where not c.allowed),
+        count(*) filter (where not c.allowed and strpos(c.deny_reason, 'rate_limited') > 0),
+        coalesce(sum(c.credits) filter (where c.allowed), 0),
+        min(c.rank),
+        min(c.rank) filter (where c.allowed)
+    from gateway_calls(p_sources, p_from, p_to) c
+    where p_namespace is null or c.namespace = p_namespace
+    group by c.tool
 $$;
 """
 
@@ -170,7 +174,6 @@ drop function gateway_object;
 drop function gateway_hour;
 drop function gateway_hours;
 drop function gateway_sums;
-drop function gateway_cells;
 drop function gateway_sla_reason;
 drop function gateway_denial;
 alter function gateway_calls(bigint[], timestamptz, timestamptz) parallel unsafe;
@@ -182,5 +185,5 @@ class Migration(migrations.Migration):
     dependencies = [("analytics", "0005_gateway")]
 
     operations = [
-        migrations.RunSQL([PARALLEL, CATEGORIES, CELLS, SUMS, HOURS, OBJECTS, STARTED], [DROP]),
+        migrations.RunSQL([PARALLEL, CATEGORIES, SUMS, HOURS, OBJECTS, STARTED], [DROP]),
     ]

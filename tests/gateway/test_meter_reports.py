@@ -511,7 +511,7 @@ def test_gateways_of_different_settings_have_no_common_limit(small: Source) -> N
 
 
 @pytest.mark.parametrize(
-    "function", ["gateway_denial", "gateway_sla_reason", "gateway_cells", "gateway_hours"]
+    "function", ["gateway_denial", "gateway_sla_reason", "gateway_sums", "gateway_hours"]
 )
 def test_the_functions_of_these_reports_may_run_in_parallel(function: str) -> None:
     with connection.cursor() as cursor:

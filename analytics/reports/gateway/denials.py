@@ -1,7 +1,6 @@
 """Which calls were denied, why, of whom and of what."""
 
 from dataclasses import dataclass
-from decimal import Decimal
 from itertools import islice
 
 from analytics.params import GatewaySpanParams
@@ -9,36 +8,39 @@ from analytics.query import Snapshot, bounds
 from analytics.registry import Family, report
 from analytics.units import Count, Ratio
 
+# Denials are few: their names, tools and reasons are summed apart from the mass of calls.
 TOTALS = """
-with cells as materialized (
-    select c.name, c.tool, count(*) as calls, min(c.rank) as first,
-        case when not c.allowed and c.deny_reason <> '' then gateway_denial(c.deny_reason) end
-            as reason
+with refused as materialized (
+    select c.name, c.tool, gateway_denial(c.deny_reason) as reason, count(*) as denials,
+        min(c.rank) as first
     from gateway_calls(%(sources)s, %(start)s, %(end)s) c
-    group by c.name, c.tool, 5
+    where not c.allowed and c.deny_reason <> ''
+    group by 1, 2, 3
 ), reasons as materialized (
-    select p.part, p.label, c.reason, sum(c.calls)::bigint as calls, min(c.first) as first
-    from cells c
-    cross join lateral (values ('all', ''), ('name', c.name), ('tool', c.tool)) p (part, label)
-    group by p.part, p.label, c.reason
-), labels as (
-    select r.part, r.label, sum(r.calls)::bigint as calls,
-        coalesce(sum(r.calls) filter (where r.reason is not null), 0)::bigint as denials,
-        (array_agg(r.reason order by r.calls desc, r.first) filter (where r.reason is not null))[1]
-            as top_reason,
-        min(r.first) as first
+    select p.part, p.label, r.reason, sum(r.denials)::bigint as denials, min(r.first) as first
+    from refused r
+    cross join lateral (values ('all', ''), ('name', r.name), ('tool', r.tool)) p (part, label)
+    group by p.part, p.label, r.reason
+), denied as (
+    select r.part, r.label, sum(r.denials)::bigint as denials,
+        (array_agg(r.reason order by r.denials desc, r.first))[1] as top_reason
     from reasons r
     group by r.part, r.label
+), labels as (
+    select s.part, s.label, s.calls, coalesce(d.denials, 0) as denials, d.top_reason, s.first
+    from gateway_sums(%(sources)s, %(start)s, %(end)s, null) s
+    left join denied d on d.part = s.part and d.label = s.label
+    where s.part <> 'namespace'
 )
 select t.part, t.label, t.calls, t.denials, t.denial_rate, t.top_reason
 from (
     select l.part, l.label, l.calls, l.denials, l.top_reason, l.first, l.denials as weight,
-        gateway_round(l.denials::float8 / l.calls, 4) as denial_rate
+        coalesce(gateway_round(l.denials::float8 / nullif(l.calls, 0), 4), 0) as denial_rate
     from labels l
     union all
-    select 'reason', r.reason, r.calls, r.calls, null, r.first, 0, 1
+    select 'reason', r.reason, r.denials, r.denials, null, r.first, 0, 1
     from reasons r
-    where r.part = 'all' and r.reason is not null
+    where r.part = 'all'
 ) t
 order by t.part, t.weight desc, t.first
 """
@@ -153,7 +155,9 @@ def denials(params: GatewaySpanParams, snapshot: Snapshot) -> Denials:
         if r.part == "name"
     ]
     return Denials(
-        summary=_summary(next((r for r in rows if r.part == "all"), None)),
+        summary=next(
+            DenialsSummary(r.calls, r.denials, r.denial_rate) for r in rows if r.part == "all"
+        ),
         by_reason={r.label: r.denials for r in rows if r.part == "reason"},
         per_key=keys,
         per_tool=[
@@ -167,9 +171,3 @@ def denials(params: GatewaySpanParams, snapshot: Snapshot) -> Denials:
             for k in islice((k for k in keys if k.denials > 0), MOST)
         ],
     )
-
-
-def _summary(total: DenialsTotal | None) -> DenialsSummary:
-    if total is None:
-        return DenialsSummary(0, 0, Decimal(0))
-    return DenialsSummary(total.calls, total.denials, total.denial_rate)
