@@ -49,7 +49,7 @@ join billing_usagesighting s
 cross join lateral generate_series(1, greatest(s.webhook_times, s.ring_times)) n
 order by 3, n
 on conflict (source_id, content_hash, ordinal) do nothing
-returning left(key_prefix, 7)
+returning id
 """
 
 # An export knows the order of a millisecond better than deliveries do.
@@ -65,7 +65,8 @@ where u.source_id = %(source)s and u.content_hash = s.content_hash
   and u.rank %% 1048576 <> least(coalesce(s.ring_place, s.webhook_place), 1048575)
 """
 
-CLAIM = "select * from billing_claim_usage(%(source)s, %(stems)s)"
+CLAIM = "select * from billing_claim_usage(%(source)s, %(stems)s, %(calls)s::bigint[])"
+ADD = "select * from billing_add_usage(%(calls)s::bigint[])"
 SETTLE = "select billing_settle_keys(%(ids)s)"
 
 INSERT_EVENTS = """
@@ -192,8 +193,9 @@ _NAMES = (
 _ATTRIBUTES = _NAMES.split()
 
 # Which key of ours each record is: by its secret's digest, else by its mask, else by its ten
-# characters, else by seven characters and the name. What fits two is none: it is stored anew,
-# and both are listed as ambiguous.
+# characters and its creation, else by these alone, else by seven characters and the name. What
+# fits two is none: a record with a secret is stored anew, one without is left out, and those it
+# fits are listed as ambiguous. Of several that fit one, the first takes it.
 STORE_KEYS = f"""
 with i as materialized (select * from {_KEY_ROWS}),
 candidates as (
@@ -203,11 +205,13 @@ candidates as (
     select i.n, k.id, 2 from i join billing_apikey k
         on k.source_id = %(source)s and i.mask <> '' and k.mask = i.mask and k.digest is null
     union all
-    select i.n, k.id, 3 from i join billing_apikey k
+    select i.n, k.id, case when k.snapshot ->> 'createdAt' = i.snapshot ->> 'createdAt'
+                           then 3 else 4 end
+    from i join billing_apikey k
         on k.source_id = %(source)s and k.prefix = i.prefix
        and (k.digest is null or cardinality(i.digests) = 0)
     union all
-    select i.n, k.id, 4 from i join billing_apikey k
+    select i.n, k.id, 5 from i join billing_apikey k
         on k.source_id = %(source)s and k.prefix = '' and k.digest is null and i.mask = ''
        and left(k.mask, 7) = left(i.prefix, 7) and k.name = i.name
 ),
@@ -215,11 +219,10 @@ ranked as (
     select n, id, how, min(how) over (partition by n) as closest from candidates
 ),
 best as (
-    select n, min(id) as id from ranked where how = closest
-    group by n having count(distinct id) = 1
+    select n, min(id) as id, count(distinct id) = 1 as is_sure from ranked where how = closest
+    group by n
 ),
-shared as (select id from best group by id having count(*) > 1),
-matched as (select n, id from best where id not in (select id from shared)),
+matched as (select min(n) as n, id from best where is_sure group by id),
 kept as (
     update billing_apikey k set
         digest = coalesce(k.digest, i.digests[1]),
@@ -234,11 +237,11 @@ kept as (
     from matched m
     join i on i.n = m.n
     cross join lateral (
-        select coalesce(%(at)s >= o.snapshot_at, true) as ok
+        select coalesce(%(at)s >= o.snapshot_at, true) as ok, o.prefix = '' as is_new
         from billing_apikey o where o.id = m.id
     ) wins
     where k.id = m.id
-    returning k.id, left(k.prefix, 7) as stem
+    returning k.id, case when wins.is_new then left(k.prefix, 7) end as stem
 ),
 made as (
     insert into billing_apikey
@@ -249,9 +252,9 @@ made as (
         i.position, %(at)s, false, {", ".join(f"i.{name}" for name in _ATTRIBUTES)}
     from i
     where i.n not in (select m.n from matched m)
-      and not (cardinality(i.digests) = 0 and exists (
-          select from candidates c where c.n = i.n))
+      and not (cardinality(i.digests) = 0 and i.n in (select b.n from best b where not is_sure))
     order by i.position, i.n
+    on conflict do nothing
     returning id, left(prefix, 7) as stem
 )
 select id, stem from kept union all select id, stem from made

@@ -30,7 +30,9 @@ def writing(source: int) -> Iterator[CursorWrapper]:
 def store_delivered(source: int, calls: Sequence[Call], events: Sequence[AdminEvent]) -> None:
     """What a webhook delivered; `times` says how often it counts."""
     with writing(source) as cursor:
-        touched = _store_calls(cursor, source, calls, sql.SEE_BY_WEBHOOK)
+        new = _store_calls(cursor, source, calls, sql.SEE_BY_WEBHOOK)
+        _claim(cursor, source, calls=new)
+        touched = _add(cursor, new)
         touched |= _store_events(cursor, source, events)
         _settle(cursor, touched)
 
@@ -38,9 +40,9 @@ def store_delivered(source: int, calls: Sequence[Call], events: Sequence[AdminEv
 def store_exported_calls(source: int, calls: Sequence[Call]) -> int:
     """What an export of the usage meter shows; how many calls were new."""
     with writing(source) as cursor:
-        before = _count(cursor, source)
-        _settle(cursor, _store_calls(cursor, source, calls, sql.SEE_BY_EXPORT))
-        return _count(cursor, source) - before
+        new = _store_calls(cursor, source, calls, sql.SEE_BY_EXPORT)
+        _settle(cursor, _claim(cursor, source, calls=new))
+        return len(new)
 
 
 def store_keys(source: int, keys: Sequence[KeyRecord], at: datetime) -> None:
@@ -54,7 +56,7 @@ def store_keys(source: int, keys: Sequence[KeyRecord], at: datetime) -> None:
         found = cursor.fetchall()
         cursor.execute(sql.INSERT_NOTES, values)
         touched = {key for key, _ in found}
-        touched |= _claim(cursor, source, {stem for _, stem in found})
+        touched |= _claim(cursor, source, {stem for _, stem in found if stem})
         _settle(cursor, touched)
 
 
@@ -93,15 +95,16 @@ def _insert(statement: str, source: int, rows: Sequence[Any], **values: Any) -> 
         return int(cursor.rowcount)
 
 
-def _store_calls(cursor: CursorWrapper, source: int, calls: Sequence[Call], see: str) -> set[int]:
+def _store_calls(cursor: CursorWrapper, source: int, calls: Sequence[Call], see: str) -> list[int]:
+    """The calls that are new."""
     if not calls:
-        return set()
+        return []
     values: dict[str, Any] = {"source": source, "rows": encoded(calls)}
     cursor.execute(see, values)
     cursor.execute(sql.INSERT_CALLS, values)
-    stems = {stem for (stem,) in cursor.fetchall()}
+    new = [call for (call,) in cursor.fetchall()]
     cursor.execute(sql.PLACE_CALLS, values)
-    return _claim(cursor, source, stems)
+    return new
 
 
 def _store_events(cursor: CursorWrapper, source: int, events: Sequence[AdminEvent]) -> set[int]:
@@ -117,21 +120,28 @@ def _store_events(cursor: CursorWrapper, source: int, events: Sequence[AdminEven
     return touched | {key for (key,) in cursor.fetchall()}
 
 
-def _claim(cursor: CursorWrapper, source: int, stems: set[str]) -> set[int]:
-    if not stems:
+def _claim(
+    cursor: CursorWrapper, source: int, stems: set[str] | None = None, calls: Sequence[int] = ()
+) -> set[int]:
+    """Find the keys of calls, and of all calls whose keys begin so; the keys that changed."""
+    if not stems and not calls:
         return set()
-    cursor.execute(sql.CLAIM, {"source": source, "stems": sorted(stems)})
+    values: dict[str, Any] = {"source": source, "stems": sorted(stems or ()), "calls": list(calls)}
+    cursor.execute(sql.CLAIM, values)
+    return {key for (key,) in cursor.fetchall()}
+
+
+def _add(cursor: CursorWrapper, calls: Sequence[int]) -> set[int]:
+    """Add new calls to their keys; the keys for which that is not enough."""
+    if not calls:
+        return set()
+    cursor.execute(sql.ADD, {"calls": list(calls)})
     return {key for (key,) in cursor.fetchall()}
 
 
 def _settle(cursor: CursorWrapper, keys: set[int]) -> None:
     if keys:
         cursor.execute(sql.SETTLE, {"ids": sorted(keys)})
-
-
-def _count(cursor: CursorWrapper, source: int) -> int:
-    cursor.execute("select count(*) from billing_usageevent where source_id = %s", [source])
-    return int(cursor.fetchone()[0])
 
 
 def encoded(rows: Sequence[Any]) -> str:

@@ -6,29 +6,73 @@ Frozen text: a later change of a function is a new migration.
 from django.db import migrations
 
 # Which key a metered call belongs to: that of its 10 characters where they are known, else that
-# of the first 7 and the same name. Never guessed: two candidates are none.
+# of the first 7 and the same name. Never guessed: two candidates are none. Asked for the calls
+# given, and for all calls of the stems (7 characters) given, which is dear: when keys are new.
 CLAIM = """
-create function billing_claim_usage(p_source bigint, p_stems text[])
+create function billing_claim_usage(p_source bigint, p_stems text[], p_calls bigint[])
 returns setof bigint language sql as $$
-    with found as materialized (
-        select u.id, u.key_id as was, (
+    with mine as materialized (
+        select id, key_id, key_prefix, key_name from billing_usageevent
+        where source_id = p_source and left(key_prefix, 7) = any(p_stems)
+        union
+        select id, key_id, key_prefix, key_name from billing_usageevent where id = any(p_calls)
+    ), owner as materialized (
+        select w.key_prefix, w.key_name, (
             select case when count(*) = 1 then min(k.id) end
             from billing_apikey k
-            where k.source_id = u.source_id
-              and (k.prefix <> '' and k.prefix = u.key_prefix
-                   or (k.prefix = '' and left(k.mask, 7) = left(u.key_prefix, 7)
-                       and k.name = u.key_name))
-        ) as belongs
-        from billing_usageevent u
-        where u.source_id = p_source and left(u.key_prefix, 7) = any(p_stems)
+            where k.source_id = p_source
+              and (k.prefix <> '' and k.prefix = w.key_prefix
+                   or k.prefix = '' and k.name = w.key_name
+                      and left(k.mask, 7) = left(w.key_prefix, 7))
+        ) as key_id
+        from (select distinct key_prefix, key_name from mine) w
     ), moved as (
-        update billing_usageevent u set key_id = f.belongs
-        from found f where f.id = u.id and f.belongs is distinct from f.was
-        returning f.was, f.belongs
+        update billing_usageevent u set key_id = o.key_id
+        from mine m join owner o using (key_prefix, key_name)
+        where u.id = m.id and o.key_id is distinct from m.key_id
+        returning m.key_id as was, o.key_id as belongs
     )
     select was from moved where was is not null
     union
     select belongs from moved where belongs is not null
+$$;
+"""
+
+# New calls of keys that were settled before, added to what the keys are. Returns the keys that
+# must be settled anew, since more than a sum depends on these calls: later calls are there
+# already and may name another namespace, or a successor began with what the key was.
+ADD = """
+create function billing_add_usage(p_calls bigint[]) returns setof bigint language sql as $$
+    with added as materialized (
+        select k.id, sum(u.credits) as credits,
+            sum(case when u.deny_reason = 'refund' then -1 else 1 end) as calls,
+            max(u.at) filter (where u.deny_reason is distinct from 'refund') as last,
+            (array_agg(u.namespace order by u.rank desc)
+                filter (where u.namespace is not null))[1] as namespace,
+            (k.snapshot is null and exists (
+                select from billing_usageevent o
+                where o.key_id = k.id and o.at >= min(u.at) and o.id <> all(p_calls)))
+            or exists (
+                select from billing_gatewayevent e
+                where k.mask <> '' and e.source_id = k.source_id and e.key_mask = k.mask
+                  and e.type = 'key.rotated') as is_more
+        from billing_usageevent u
+        join billing_apikey k on k.id = u.key_id
+        where u.id = any(p_calls) and u.allowed and not k.is_issued_here
+          and u.at > coalesce(k.snapshot_at, '-infinity')
+        group by k.id
+    ), done as (
+        update billing_apikey k set
+            credits = k.credits - a.credits,
+            total_spent = k.total_spent + a.credits,
+            total_calls = k.total_calls + a.calls,
+            last_used_at = greatest(k.last_used_at, a.last),
+            namespace = case when k.snapshot is not null then k.namespace
+                             else left(coalesce(a.namespace, k.namespace), 50) end
+        from added a
+        where k.id = a.id and not a.is_more
+    )
+    select id from added where is_more
 $$;
 """
 
@@ -40,9 +84,16 @@ create function billing_settle_keys(p_ids bigint[]) returns void language plpgsq
 declare
     v_ids bigint[] := p_ids;
     v_round int := 0;
+    v_seen bigint[] := '{}';
+    v_alike bigint[];
+    v_stems text[];
 begin
     while cardinality(v_ids) > 0 and v_round < 100 loop
         v_round := v_round + 1;
+        v_seen := v_seen || v_ids;
+        v_alike := array(
+            select id from billing_apikey where id = any(v_ids) and is_ambiguous);
+        with settled as (
         update billing_apikey k set
             is_ambiguous = f.is_ambiguous,
             name = f.name,
@@ -57,8 +108,8 @@ begin
             expires_at = f.expires_at,
             expires_text = f.expires_text
         from (
-            select k.id,
-                twin.found as is_ambiguous,
+            select k.id, k.name as was_named,
+                twin.found or k.snapshot is null and births.several as is_ambiguous,
                 coalesce(k.snapshot ->> 'name', birth.name, old.name, k.name) as name,
                 coalesce((k.snapshot ->> 'credits')::numeric, birth.credits, old.credits, 0)
                     + coalesce(moved.credits, 0) - coalesce(used.credits, 0) as credits,
@@ -93,6 +144,12 @@ begin
                         and left(coalesce(nullif(k.prefix, ''), k.mask), 7)
                             = left(coalesce(nullif(o.prefix, ''), o.mask), 7)))
             ) twin
+            cross join lateral (
+                select count(*) > 1 as several from billing_gatewayevent e
+                where k.snapshot is null and k.mask <> '' and e.source_id = k.source_id
+                  and e.other_mask = k.mask
+                  and e.type in ('key.created', 'key.cloned', 'key.rotated')
+            ) births
             left join lateral (
                 select e.at, e.metadata::json ->> 'name' as name,
                     (e.metadata::json ->> 'credits')::numeric as credits
@@ -166,14 +223,36 @@ begin
                k.last_used_at, k.active, k.suspended, k.namespace, k.expires_at, k.expires_text)
               is distinct from
               (f.is_ambiguous, f.name, f.credits, f.total_spent, f.total_calls, f.created_at,
-               f.last_used_at, f.active, f.suspended, f.namespace, f.expires_at, f.expires_text);
-        select array_agg(distinct n.id) into v_ids
-        from billing_apikey p
-        join billing_gatewayevent e
-            on e.source_id = p.source_id and e.key_mask = p.mask and e.type = 'key.rotated'
-        join billing_apikey n
-            on n.source_id = e.source_id and n.mask = e.other_mask and n.snapshot is null
-        where p.id = any(v_ids) and p.mask <> '' and n.id <> p.id;
+               f.last_used_at, f.active, f.suspended, f.namespace, f.expires_at, f.expires_text)
+        returning case when k.prefix = '' and k.name <> f.was_named then left(k.mask, 7) end as stem
+        )
+        select array_agg(distinct stem) filter (where stem is not null) into v_stems from settled;
+        -- Next: what began as one of these was, what looks like one of these, and what calls
+        -- belong to now that a key known by its mask alone has learnt its name.
+        v_ids := array(
+            select n.id
+            from billing_apikey p
+            join billing_gatewayevent e
+                on e.source_id = p.source_id and e.key_mask = p.mask and e.type = 'key.rotated'
+            join billing_apikey n
+                on n.source_id = e.source_id and n.mask = e.other_mask and n.snapshot is null
+            where p.id = any(v_ids) and p.mask <> '' and n.id <> p.id
+            union
+            select o.id
+            from billing_apikey k
+            join billing_apikey o on o.source_id = k.source_id and o.id <> all(v_seen)
+                and (k.mask <> '' and o.mask = k.mask
+                  or k.prefix <> '' and o.prefix = k.prefix
+                  or o.name = k.name
+                     and left(coalesce(nullif(k.prefix, ''), k.mask), 7)
+                         = left(coalesce(nullif(o.prefix, ''), o.mask), 7))
+            where k.id = any(v_ids) and (k.is_ambiguous or k.id = any(v_alike))
+            union
+            select c.id
+            from (select distinct source_id from billing_apikey where id = any(v_ids)) s
+            cross join lateral billing_claim_usage(s.source_id, v_stems, '{}') as c (id)
+            where v_stems is not null
+        );
     end loop;
 end $$;
 """
@@ -275,6 +354,7 @@ drop function billing_guard_balance();
 drop trigger credit_entry_moves_balance on billing_creditentry;
 drop function billing_write_ledger();
 drop function billing_settle_keys;
+drop function billing_add_usage;
 drop function billing_claim_usage;
 """
 
@@ -283,5 +363,5 @@ class Migration(migrations.Migration):
     dependencies = [("billing", "0004_gateway")]
 
     operations = [
-        migrations.RunSQL([CLAIM, SETTLE, LEDGER, REFUSALS, NO_TRUNCATE], [DROP]),
+        migrations.RunSQL([CLAIM, ADD, SETTLE, LEDGER, REFUSALS, NO_TRUNCATE], [DROP]),
     ]

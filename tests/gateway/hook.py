@@ -3,14 +3,16 @@
 import hashlib
 import hmac
 import json
+import threading
 import time
-from typing import Any
+from typing import Any, cast
 
 from django.test import Client
 
 from tests.gateway.conftest import recorded
 
 SECRET = "FAKE-webhook-secret"
+_LOCAL = threading.local()
 DELIVERIES = [json.loads(line) for line in recorded("webhooks.jsonl").splitlines()]
 
 
@@ -29,10 +31,16 @@ def deliver(
         headers.setdefault("X-PayGate-Signature", signed(raw, secret))
     if retry:
         headers["X-PayGate-Retry"] = str(retry)
-    client = Client(raise_request_exception=False)
-    return client.post(
+    return client().post(
         f"/hooks/paygate/{slug}{slash}", raw, content_type="application/json", headers=headers
     )
+
+
+def client() -> Client:
+    """This thread's caller; a new one would load the middleware each time."""
+    if not hasattr(_LOCAL, "client"):
+        _LOCAL.client = Client(raise_request_exception=False)
+    return cast(Client, _LOCAL.client)
 
 
 def signed(body: bytes, secret: str = SECRET, age: int = 0) -> str:
