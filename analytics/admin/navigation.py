@@ -18,6 +18,16 @@ GROUPS: dict[str, list[tuple[str, str, str]]] = {
         ("Conflicts", "call_split", "billing.eventconflict"),
         ("Receipts", "fact_check", "billing.ingestreceipt"),
     ],
+    "Keys": [
+        ("Keys", "key", "billing.apikey"),
+        ("Key groups", "workspaces", "billing.keygroup"),
+        ("Ledger lines", "receipt_long", "billing.creditentry"),
+        ("Calls", "bolt", "billing.usageevent"),
+        ("Request log", "list_alt", "billing.requestlog"),
+        ("Audit log", "policy", "billing.gatewayauditevent"),
+        ("Actions", "task_alt", "billing.keyaction"),
+        ("Notes", "sticky_note_2", "billing.keynote"),
+    ],
     "Registry": [
         ("Networks", "lan", "billing.network"),
         ("Assets", "toll", "billing.asset"),
@@ -25,7 +35,7 @@ GROUPS: dict[str, list[tuple[str, str, str]]] = {
     ],
     "Access": [
         ("Sources", "sensors", "billing.source"),
-        ("API tokens", "key", "billing.admintoken"),
+        ("API tokens", "vpn_key", "billing.admintoken"),
         ("Staff", "person", "auth.user"),
         ("Groups", "group", "auth.group"),
     ],

@@ -3,6 +3,9 @@
 from billing.admin import (
     batches,
     inbox,
+    key_actions,
+    key_facts,
+    keys,
     payments,
     registry,
     rejected,
@@ -15,6 +18,9 @@ from billing.admin import (
 __all__ = [
     "batches",
     "inbox",
+    "key_actions",
+    "key_facts",
+    "keys",
     "payments",
     "registry",
     "rejected",

@@ -45,6 +45,10 @@ class CheckedField(serializers.JSONField):
         """The value as it is stored."""
         return checked(self.check, data)
 
+    def to_representation(self, value: Any) -> Any:
+        """The object."""
+        return values.object_of(value)
+
 
 def checked(check: Callable[[Any], Any], data: Any) -> Any:
     """What `check` makes of the data; ValidationError where it raises ValueError."""

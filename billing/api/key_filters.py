@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 from django_filters import rest_framework as filters  # type: ignore[import-untyped]  # no types
 
 from billing.api.filters import KeyFilter, RecordFilter, after, before, by_source
+from billing.keys.values import PLACES
 from billing.models import (
     ApiKey,
     CreditEntry,
@@ -18,8 +19,6 @@ from billing.models import (
 )
 from billing.models.gateway_work import KeyActionKind, WorkStatus
 from billing.models.keys import CreditKind
-
-PLACES = 1 << 22  # of one millisecond in a rank
 
 
 class ApiKeyFilter(RecordFilter):

@@ -3,7 +3,7 @@
 from django.urls import path
 from rest_framework.routers import DefaultRouter
 
-from billing.api import credential_views, key_views, registry_views, schema, viewsets
+from billing.api import credential_views, key_actions, key_views, registry_views, schema, viewsets
 from billing.api.events_view import EventViewSet
 
 __all__ = ["schema", "urlpatterns"]  # importing `schema` registers its extensions
@@ -16,7 +16,8 @@ router.register("revenue-records", viewsets.RevenueRecordViewSet, "revenue-recor
 router.register("events", EventViewSet, "event")
 router.register("rejected-events", viewsets.RejectedEventViewSet, "rejected-event")
 router.register("conflicts", viewsets.ConflictViewSet, "conflict")
-router.register("keys", key_views.KeyViewSet, "key")
+router.register("keys", key_actions.ActingKeyViewSet, "key")
+router.register("key-actions", key_actions.KeyActionViewSet, "key-action")
 router.register("key-groups", key_views.KeyGroupViewSet, "key-group")
 router.register("key-notes", key_views.KeyNoteViewSet, "key-note")
 router.register("credit-entries", key_views.CreditEntryViewSet, "credit-entry")

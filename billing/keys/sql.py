@@ -58,11 +58,12 @@ insert into billing_usageevent
      namespace, content_hash, ordinal)
 select %(source)s, %(key)s, t.at, t.base + coalesce(
         (select max(u.rank) - t.base + 1 from billing_usageevent u
-         where u.source_id = %(source)s and u.rank >= t.base and u.rank < t.base + 4194303), 0),
+         where u.source_id = %(source)s
+           and u.rank >= t.base and u.rank < t.base + %(places)s - 1), 0),
     %(prefix)s, %(name)s, %(tool)s, %(credits)s, %(reason)s::text is null, %(reason)s,
     %(namespace)s, %(hash)s, 1
 from (
-    select at, (extract(epoch from at) * 1000)::bigint * 4194304 as base
+    select at, (extract(epoch from at) * 1000)::bigint * %(places)s as base
     from (select coalesce(%(now)s, date_trunc('milliseconds', clock_timestamp())) as at) n
 ) t
 """

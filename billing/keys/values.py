@@ -6,6 +6,7 @@ from datetime import datetime
 from ipaddress import ip_network
 from typing import Any
 
+import msgspec
 from django.db import connection
 
 NAMESPACE = re.compile(r"[a-z0-9-]{1,50}")
@@ -13,6 +14,7 @@ LONGEST_TAG = 100
 MOST_TAGS = 50
 LIMITS = ("dailyCallLimit", "monthlyCallLimit", "dailyCreditLimit", "monthlyCreditLimit")
 LARGEST_LIMIT = 10**15
+PLACES = 1 << 20  # calls of one millisecond that a rank tells apart
 
 
 def now_ms() -> datetime:
@@ -21,6 +23,11 @@ def now_ms() -> datetime:
         cursor.execute("select date_trunc('milliseconds', clock_timestamp())")
         moment: datetime = cursor.fetchone()[0]
     return moment
+
+
+def object_of(value: Any) -> Any:
+    """A JSON object of a key, which imports keep as the text they received."""
+    return msgspec.json.decode(value) if isinstance(value, str) else value
 
 
 def checked_namespace(text: str) -> str:
@@ -44,6 +51,14 @@ def checked_tags(tags: Any) -> dict[str, str]:
             raise ValueError(f"Names and values are texts of at most {LONGEST_TAG} characters.")
         if "\0" in name + value:
             raise ValueError("NUL is not allowed.")
+    return dict(tags)
+
+
+def checked_tag_changes(tags: Any) -> dict[str, str | None]:
+    """As `checked_tags`, where null removes a tag."""
+    if not isinstance(tags, Mapping):
+        raise ValueError("Give an object of names and texts.")
+    checked_tags({name: "" if value is None else value for name, value in tags.items()})
     return dict(tags)
 
 

@@ -15,6 +15,7 @@ from billing.gateway.redact import redacted
 from billing.keys import sql
 from billing.keys.checks import Call, Standing, refusal, used
 from billing.keys.ledger import Line, add_line
+from billing.keys.values import PLACES
 from billing.models import KeyVerification, Source
 from billing.models.keys import CreditKind
 from billing.tokens import digests
@@ -171,6 +172,7 @@ def _add_usage(
         "source": source.pk,
         "key": key.id if key else None,
         "now": key.now if key else None,
+        "places": PLACES,
         "prefix": key.prefix if key else attempt.secret[:PREFIX],
         "name": key.name if key else "unknown",
         "tool": _shown(attempt.tool),

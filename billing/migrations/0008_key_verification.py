@@ -69,5 +69,23 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        *(
+            migrations.AddIndex("apikey", models.Index(fields=fields, name=name))
+            for fields, name in (
+                (["namespace", "-id"], "key_by_namespace"),
+                (["group_id", "-id"], "key_by_group"),
+            )
+        ),
+        *(
+            migrations.AddIndex(
+                "apikey", models.Index(fields=["-id"], condition=models.Q(**state), name=name)
+            )
+            for state, name in (
+                ({"suspended": True}, "key_suspended"),
+                ({"active": False}, "key_revoked"),
+                ({"is_ambiguous": True}, "key_ambiguous"),
+                ({"is_issued_here": True}, "key_issued_here"),
+            )
+        ),
         migrations.RunSQL([REFUSALS], [DROP]),
     ]

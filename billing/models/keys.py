@@ -89,6 +89,16 @@ class ApiKey(models.Model):
             models.Index(fields=["source", "prefix"], name="key_by_prefix"),
             models.Index(fields=["source", "name"], name="key_by_name"),
             models.Index(fields=["source", "position", "created_at", "id"], name="key_by_place"),
+            models.Index(fields=["namespace", "-id"], name="key_by_namespace"),
+            models.Index(fields=["group_id", "-id"], name="key_by_group"),
+            models.Index(fields=["-id"], condition=models.Q(suspended=True), name="key_suspended"),
+            models.Index(fields=["-id"], condition=models.Q(active=False), name="key_revoked"),
+            models.Index(
+                fields=["-id"], condition=models.Q(is_ambiguous=True), name="key_ambiguous"
+            ),
+            models.Index(
+                fields=["-id"], condition=models.Q(is_issued_here=True), name="key_issued_here"
+            ),
         ]
 
     def __str__(self) -> str:
