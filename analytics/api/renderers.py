@@ -41,7 +41,7 @@ def csv_text(report: Report, data: Any) -> str:
 
     A list gives a row for each item. An object gives one row of its plain fields, nested ones
     under dotted names, then a row for each item of the lists in it, other cells empty, so that
-    summing a column counts nothing twice.
+    summing a column counts nothing twice. Items with lists of their own are followed by theirs.
     """
     serializer = result_serializer(report.row_type)()
     header = columns(serializer)
@@ -69,15 +69,19 @@ def _columns_of(field: AnyField | None, name: str) -> list[str]:
     if isinstance(field, serializers.Serializer):
         return columns(field, f"{name}.")
     if isinstance(field, serializers.DictField):
-        return [f"{name}.key", f"{name}.value"]
+        is_plain = not isinstance(field.child, serializers.Serializer)
+        members = [f"{name}.value"] if is_plain else _columns_of(field.child, name)
+        return [f"{name}.key", *members]
     return [name]
 
 
-def rows(serializer: AnySerializer, item: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def rows(
+    serializer: AnySerializer, item: Mapping[str, Any], prefix: str = ""
+) -> Iterator[dict[str, Any]]:
     """The rows of one object: its own cells, then the items of its lists and mappings."""
     own: dict[str, Any] = {}
     inner: list[dict[str, Any]] = []
-    _collect(serializer, item, "", own, inner)
+    _collect(serializer, item, prefix, own, inner)
     if own:
         yield own
     yield from inner
@@ -93,14 +97,29 @@ def _collect(
     for field_name, field in serializer.fields.items():
         name, value = prefix + field_name, item.get(field_name)
         if isinstance(field, serializers.ListSerializer):
-            inner.extend({f"{name}.{key}": each[key] for key in each} for each in value or ())
+            for each in value or ():
+                inner.extend(_collected(field.child, each, name))
         elif isinstance(field, serializers.Serializer):
             _collect(field, value or {}, f"{name}.", own, inner)
         elif isinstance(field, serializers.DictField):
-            members = (value or {}).items()
-            inner.extend({f"{name}.key": key, f"{name}.value": each} for key, each in members)
+            for key, each in (value or {}).items():
+                inner.extend(_member_rows(field, name, key, each))
         else:
             own[name] = value
+
+
+def _collected(field: AnyField | None, value: Any, name: str) -> list[dict[str, Any]]:
+    """The rows of one item of a list or mapping."""
+    if isinstance(field, serializers.Serializer):
+        return list(rows(field, value, f"{name}."))
+    return [{f"{name}.value": value}]
+
+
+def _member_rows(
+    field: serializers.DictField, name: str, key: str, value: Any
+) -> list[dict[str, Any]]:
+    own, *inner = _collected(field.child, value, name) or [{}]
+    return [{f"{name}.key": key, **own}, *inner]
 
 
 def cell(value: Any) -> Any:

@@ -10,13 +10,15 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
+from rest_framework import serializers
 
 from analytics.api.renderers import cell
-from analytics.registry import Report, all_reports, find_report
+from analytics.registry import Family, Report, all_reports, find_report
+from analytics.serializers import result_serializer
 from billing.api.renderers import exact_json
 from tests.api.callers import Caller, caller, source
 from tests.builders import paid, send
-from tests.contract.traffic import AS_OF, everything
+from tests.contract.traffic import AS_OF, everything, fill
 
 pytestmark = pytest.mark.django_db
 
@@ -34,7 +36,7 @@ def exact(response: Any) -> Any:
 
 @REPORTS
 def test_it_is_read_with_a_viewers_token(report: Report) -> None:
-    send(everything())
+    fill(report)
     response = caller("viewer").get(url(report), as_of=AS_OF)
     assert response.status_code == 200
     assert response["Content-Type"] == "application/json"
@@ -59,9 +61,9 @@ def test_it_is_only_read(report: Report) -> None:
 
 @REPORTS
 def test_a_token_of_a_source_sees_that_source_only(report: Report) -> None:
-    send(everything(), source="mine")
+    fill(report, "mine")
     before = caller("viewer", source=source("mine")).get(url(report), as_of=AS_OF)
-    send(paid("theirs", "2026-03-10T12:07:10Z", "77", "7", payer="0x" + "07" * 20), source="other")
+    fill(report, "other")
     mine = caller("viewer", source=source("mine"))
     assert mine.get(url(report), as_of=AS_OF).content == before.content
     assert mine.get(url(report), as_of=AS_OF, source="mine").content == before.content
@@ -82,14 +84,17 @@ def test_bad_values_are_refused_by_name(report: Report) -> None:
 
 @REPORTS
 def test_csv_says_what_json_says(report: Report) -> None:
-    send(everything())
+    fill(report)
     client = caller("viewer")
     response = client.get(url(report), as_of=AS_OF, window="7d", format="csv")
     assert response["Content-Type"] == "text/csv"
     assert f'filename="{report.slug}.csv"' in response["Content-Disposition"]
     rows = list(csv.DictReader(io.StringIO(response.content.decode(), newline="")))
     data = exact(client.get(url(report), as_of=AS_OF, window="7d"))
-    expected = [str(value) for value in leaves(data)]
+    shape = result_serializer(report.row_type)(many=report.is_list)
+    expected = [str(value) for value in leaves(shape, data)]
+    header = next(csv.reader(io.StringIO(response.content.decode(), newline="")))
+    assert len(set(header)) == len(header)
     assert sorted(value for row in rows for value in row.values() if value) == sorted(
         str(cell(text)) for text in expected if text
     )
@@ -98,20 +103,22 @@ def test_csv_says_what_json_says(report: Report) -> None:
         assert len(rows) == len(data)
 
 
-def leaves(data: Any) -> list[Any]:
-    """Every value and, for objects keyed by data, every key."""
-    if isinstance(data, list):
-        return [leaf for item in data for leaf in leaves(item)]
-    if isinstance(data, dict):
-        keyed = all(":" in key or key == "unknown" for key in data) and data
-        keys = list(data) if keyed else []
-        return keys + [leaf for value in data.values() for leaf in leaves(value)]
-    return [] if data is None else [data]
+def leaves(field: Any, data: Any) -> list[Any]:
+    """Every value and, of mappings, every name; lists of texts and free objects as JSON."""
+    if data is None:
+        return []
+    if isinstance(field, serializers.ListSerializer):
+        return [leaf for item in data for leaf in leaves(field.child, item)]
+    if isinstance(field, serializers.Serializer):
+        return [leaf for name in data for leaf in leaves(field.fields[name], data[name])]
+    if isinstance(field, serializers.DictField):
+        return [leaf for name in data for leaf in [name, *leaves(field.child, data[name])]]
+    return [exact_json(data).decode() if isinstance(data, list | dict) else data]
 
 
 @REPORTS
 def test_its_etag_changes_with_the_data_only(report: Report) -> None:
-    send(everything())
+    fill(report)
     client = caller("viewer")
     query = f"{url(report)}?as_of=2026-03-10T12:07:30Z"
     first = client.get(query)
@@ -136,13 +143,26 @@ def test_its_openapi_is_typed(report: Report) -> None:
     operation = document["paths"][url(report)]["get"]
     assert operation["summary"] == report.title
     names = {p["name"] for p in operation["parameters"] if p["in"] == "query"}
-    assert {"tz", "network", "include_testnets", "source", "as_of"} <= names
+    of_payments = {"network", "include_testnets"}
+    assert {"tz", "source", "as_of"} <= names
+    assert names & of_payments == (of_payments if report.family is Family.PAYMENTS else set())
     content = operation["responses"]["200"]["content"]["application/json"]["schema"]
     row = content["items"] if report.is_list else content
     component = document["components"]["schemas"][row["$ref"].rpartition("/")[2]]
-    send(everything())
+    fill(report)
     data = report.answer({"as_of": AS_OF, "window": "90d"}).data
-    assert list(component["properties"]) == list(data[0] if report.is_list else data)
+    said = list(data[0] if report.is_list else data)
+    assert [name for name in component["properties"] if name in said] == said
+    assert set(component["required"]) <= set(said)
+
+
+def test_operations_have_names_of_their_own() -> None:
+    operations = [
+        operation["operationId"]
+        for path in schema()["paths"].values()
+        for operation in path.values()
+    ]
+    assert len(set(operations)) == len(operations)
 
 
 @cache
@@ -241,11 +261,12 @@ def test_text_that_a_spreadsheet_would_run_is_defused() -> None:
 def test_the_command_prints_what_the_api_answers(
     report: Report, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    send(everything())
+    fill(report)
     options = ["--as-of", AS_OF, "--window", "7d", "--tz", "Asia/Kolkata"]
-    call_command("report", report.slug, *options, "--family", report.family)
     expected = report.answer({"as_of": AS_OF, "window": "7d", "tz": "Asia/Kolkata"}).data
-    assert capsys.readouterr().out == exact_json(expected).decode() + "\n"
+    for named in ([report.slug, "--family", report.family], [f"{report.family}/{report.slug}"]):
+        call_command("report", *named, *options)
+        assert capsys.readouterr().out == exact_json(expected).decode() + "\n"
 
 
 def test_the_command_prints_csv(capsys: pytest.CaptureFixture[str]) -> None:
@@ -261,6 +282,8 @@ def test_the_command_prints_csv(capsys: pytest.CaptureFixture[str]) -> None:
         (["payments", "--tz", "Mars"], "tz: Use an IANA time zone"),
         (["top-payers", "--limit", "0"], "limit: .* greater than or equal to 1"),
         (["nonsense"], "there is no report nonsense"),
+        (["gateway/nonsense"], "there is no report nonsense"),
+        (["nonsense/payments"], "there is no family nonsense"),
     ],
 )
 def test_the_command_says_what_is_wrong(arguments: list[str], complaint: str) -> None:

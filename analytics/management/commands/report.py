@@ -20,7 +20,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Slug, family, format, and the parameters of all reports."""
-        parser.add_argument("slug", help="e.g. payments; see docs/reports.md")
+        parser.add_argument("slug", help="e.g. payments, gateway/costs; see docs/reports.md")
         parser.add_argument("--family", choices=[f.value for f in Family], default=Family.PAYMENTS)
         parser.add_argument("--format", choices=["json", "csv"], default="json")
         for name, help_text in _parameters().items():
@@ -32,7 +32,7 @@ class Command(BaseCommand):
         given = {name: options[PREFIX + name] for name in _parameters()}
         query = {name: value for name, value in given.items() if value is not None}
         try:
-            report = find_report(options["slug"], Family(options["family"]))
+            report = _named(options["slug"], options["family"])
             answer = report.answer(query)
         except LookupError as error:
             raise CommandError(str(error)) from error
@@ -41,6 +41,14 @@ class Command(BaseCommand):
         except APIException as error:
             raise CommandError(str(error.detail)) from error
         self.stdout.write(_text(report, answer, options["format"]), ending="")
+
+
+def _named(path: str, family: str) -> Report:
+    """The report of a slug, or of a path such as gateway/costs; LookupError for none."""
+    named, _, slug = path.rpartition("/")
+    if named and named not in list(Family):
+        raise LookupError(f"there is no family {named}")
+    return find_report(slug, Family(named or family))
 
 
 def _parameters() -> dict[str, str]:

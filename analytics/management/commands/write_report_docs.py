@@ -12,6 +12,7 @@ from analytics.registry import Report, all_reports
 from analytics.serializers import (
     AnyField,
     AnySerializer,
+    IsoMsField,
     MoneyField,
     NumberField,
     params_serializer,
@@ -26,10 +27,12 @@ INTRODUCTION = """\
 Written by `manage.py write_report_docs` from the code; do not edit.
 
 Every report is read at `GET /api/v1/analytics/<path>` (`?format=csv` for CSV) and printed by
-`manage.py report <slug>`. A window W ending at as_of means (as_of - W, as_of]; from and to mean
-[from, to). Times without an offset are times of the zone `tz`. Money is a string in US dollars with
-at least six decimals, exact; other figures are JSON numbers. Testnets and unregistered networks are
-left out unless `include_testnets=true`. Parameters that a report does not know are ignored.
+`manage.py report <path>`. The clients of a gateway ask for the reports of the gateway family at
+`GET /admin/<slug>` too ([decision 20](adr/0020-drop-in.md)). A window W ending at as_of means
+(as_of - W, as_of]; from and to mean [from, to). Times without an offset are times of the zone `tz`.
+Money is a string in US dollars with at least six decimals, exact; other figures are JSON numbers.
+Testnets and unregistered networks are left out unless `include_testnets=true`. Parameters that a
+report does not know are ignored.
 """
 
 
@@ -87,10 +90,16 @@ def _fields(serializer: AnySerializer, prefix: str = "") -> Iterator[str]:
     for name, field in serializer.fields.items():
         null = " or null" if field.allow_null else ""
         yield f"| {prefix}{name} | {_type(field)}{null} | {_cell(field)} |"
-        inner = field.child if isinstance(field, serializers.ListSerializer) else field
+        inner, mark = _inner(field)
         if isinstance(inner, serializers.Serializer):
-            mark = "[]" if inner is not field else ""
             yield from _fields(inner, f"{prefix}{name}{mark}.")
+
+
+def _inner(field: AnyField) -> tuple[AnyField | None, str]:
+    """What is inside a list or mapping, and the sign for it."""
+    if isinstance(field, serializers.ListSerializer):
+        return field.child, "[]"
+    return (field.child, ".*") if isinstance(field, serializers.DictField) else (field, "")
 
 
 def _cell(field: AnyField) -> str:
@@ -102,10 +111,11 @@ def _cell(field: AnyField) -> str:
 
 NAMES: tuple[tuple[type[AnyField], str], ...] = (
     (serializers.ListSerializer, "list"),
-    (serializers.DictField, "object of strings"),
     (serializers.Serializer, "object"),
+    (serializers.JSONField, "object"),
     (MoneyField, "money"),
     (NumberField, "number"),
+    (IsoMsField, "time"),
     (serializers.IntegerField, "integer"),
     (serializers.BooleanField, "boolean"),
     (serializers.DateTimeField, "time"),
@@ -114,4 +124,8 @@ NAMES: tuple[tuple[type[AnyField], str], ...] = (
 
 
 def _type(field: AnyField) -> str:
+    if isinstance(field, serializers.DictField):
+        return f"mapping of names to {_type(field.child)}"
+    if isinstance(field, serializers.ListField):
+        return f"list of {_type(field.child)}"
     return next((name for kind, name in NAMES if isinstance(field, kind)), "text")
