@@ -10,37 +10,31 @@ from analytics.units import OMITTED, Count, IsoMs
 
 # JSON keeps the order in which members are added; like JavaScript, numbers come first.
 HOURS = """
-with cells as (
-    select date_trunc('hour', r.at, %(zone)s) as hour, r.source_id, r.mask, r.tool,
-        count(*) as calls, min(r.seen) as seen
-    from gateway_requests(%(sources)s, %(start)s, %(end)s) r
-    where r.allowed
-    group by 1, 2, 3, 4
-), tools as (
-    select t.hour, sum(t.calls)::bigint as total,
-        json_object_agg(t.tool, t.calls order by gateway_member(t.tool) nulls last, t.seen,
-            t.tool collate "C")
-            as tools
+select gateway_local(h.slot, %(zone)s, '.000') as hour,
+    h.total,
+    h.consumers as unique_consumers,
+    h.tools,
+    sum(h.total) over ()::bigint as all_calls,
+    rank() over (order by h.total desc, h.slot) as place
+from (
+    select g.slot, sum(g.calls) filter (where g.is_consumer)::bigint as total,
+        count(*) filter (where g.is_consumer) as consumers,
+        json_object_agg(
+            g.tool, g.calls order by gateway_member(g.tool) nulls last, g.seen, g.tool collate "C"
+        ) filter (where not g.is_consumer) as tools
     from (
-        select c.hour, c.tool, sum(c.calls)::bigint as calls, min(c.seen) as seen
-        from cells c
-        group by c.hour, c.tool
-    ) t
-    group by t.hour
-), people as (
-    select p.hour, count(*) as consumers
-    from (select distinct c.hour, c.source_id, c.mask from cells c) p
-    group by p.hour
-)
-select gateway_local(t.hour, %(zone)s, '.000') as hour,
-    t.total,
-    p.consumers as unique_consumers,
-    t.tools,
-    sum(t.total) over ()::bigint as all_calls,
-    rank() over (order by t.total desc, t.hour) as place
-from tools t
-join people p on p.hour = t.hour
-order by t.hour
+        select s.slot, s.tool, grouping(s.tool) = 1 as is_consumer, count(*) as calls,
+            min(s.seen) as seen
+        from (
+            select date_trunc('hour', r.at, %(zone)s) as slot, r.source_id, r.mask, r.tool, r.seen
+            from gateway_requests(%(sources)s, %(start)s, %(end)s) r
+            where r.allowed
+        ) s
+        group by grouping sets ((s.slot, s.source_id, s.mask), (s.slot, s.tool))
+    ) g
+    group by g.slot
+) h
+order by h.slot
 """
 
 

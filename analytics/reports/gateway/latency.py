@@ -49,7 +49,8 @@ group by d.tool
 order by avg_duration_ms desc, min(d.seen), d.tool collate "C"
 """
 
-# Of keys that share a mask the last one lends its name.
+# Of keys that share a mask the last one lends its name. Source and mask are one text, so that
+# the planner cannot join by the source alone.
 KEYS = """
 select coalesce(nullif(n.name, ''), d.mask) as key_name,
     sum(d.calls)::bigint as total_calls,
@@ -57,17 +58,19 @@ select coalesce(nullif(n.name, ''), d.mask) as key_name,
     min(d.shortest) as min_duration_ms,
     max(d.longest) as max_duration_ms
 from (
-    select r.source_id, r.mask, count(*) as calls, sum(r.duration_ms) as duration,
-        min(r.duration_ms) as shortest, max(r.duration_ms) as longest, min(r.seen) as seen
+    select (r.source_id || ' ' || r.mask) collate "C" as consumer, r.mask, count(*) as calls,
+        sum(r.duration_ms) as duration, min(r.duration_ms) as shortest,
+        max(r.duration_ms) as longest, min(r.seen) as seen
     from gateway_requests(%(sources)s, %(start)s, %(end)s) r
     where r.allowed
     group by r.source_id, r.mask
 ) d
 left join (
-    select distinct on (k.source_id, k.mask) k.source_id, k.mask, k.name
+    select distinct on (k.source_id, k.mask)
+        (k.source_id || ' ' || k.mask) collate "C" as consumer, k.name
     from gateway_keys(%(sources)s, %(as_of)s) k
     order by k.source_id, k.mask, k.place desc
-) n on n.source_id = d.source_id and n.mask = d.mask
+) n on n.consumer = d.consumer
 group by 1
 order by avg_duration_ms desc, min(d.seen), coalesce(nullif(n.name, ''), d.mask) collate "C"
 """

@@ -25,20 +25,26 @@ with consumers as (
     from consumers c
     group by c.tools
 ), pairs as (
-    select a.tool || '|' || b.tool as pair, sum(s.consumers)::bigint as shared,
-        min(array[s.seen, a.place, b.place]) as first
-    from sets s
-    cross join lateral unnest(s.tools) with ordinality a (tool, place)
-    cross join lateral unnest(s.tools) with ordinality b (tool, place)
-    where a.place < b.place
+    select s.tools[s.i] as a, s.tools[s.j] as b, sum(s.consumers) as shared, min(s.seen) as seen
+    from (
+        select t.tools, t.consumers, t.seen, t.i,
+            generate_series(t.i + 1, cardinality(t.tools)) as j
+        from (select s.*, generate_subscripts(s.tools, 1) as i from sets s) t
+    ) s
+    group by 1, 2
+), merged as (
+    select p.a || '|' || p.b as pair, sum(p.shared)::bigint as shared, min(p.seen) as seen,
+        array_agg(p.a order by p.seen, p.a collate "C", p.b collate "C") as a,
+        array_agg(p.b order by p.seen, p.a collate "C", p.b collate "C") as b
+    from pairs p
     group by 1
 )
-select split_part(p.pair, '|', 1) as tool_a,
-    split_part(p.pair, '|', 2) as tool_b,
-    p.shared as shared_consumers,
-    gateway_pct(p.shared, (select sum(s.consumers) from sets s)) as strength
-from pairs p
-order by p.shared desc, p.first
+select split_part(m.pair, '|', 1) as tool_a,
+    split_part(m.pair, '|', 2) as tool_b,
+    m.shared as shared_consumers,
+    gateway_pct(m.shared, (select sum(s.consumers) from sets s)) as strength
+from merged m
+order by m.shared desc, m.seen, m.a[1] collate "C", m.b[1] collate "C"
 """
 
 CONSUMERS = """
