@@ -10,6 +10,7 @@ from analytics.units import MILLIS, PERCENT, RATIO, Unit, unit_of
 from billing.admin.figures import EMPTY
 
 RATES = (PERCENT, RATIO, MILLIS)  # they say nothing when there were no payments
+STATED_ABOVE = {"generated_at", "analyzed_at"}  # the page's "As of"
 MOST_ROWS = 500  # a browser stays quick; CSV and API have all
 
 
@@ -129,15 +130,19 @@ def _of_rows(title: str, rows: Sequence[Any], members: Sequence[_Member], zone: 
 def _of_object(title: str, result: Any, shape: type, zone: str) -> list[Table]:
     is_empty = getattr(result, "total_payments", None) == 0
     figures: list[list[str]] = []
-    nested: list[Table] = []
+    objects: list[Table] = []  # before the lists, which may be long
+    lists: list[Table] = []
     for member in _members(shape):
+        if member.name in STATED_ABOVE:
+            continue
         if _is_nested(member):
-            nested += _of_member(member, result, label(member.name), zone)
+            place = objects if is_dataclass(member.bare) else lists
+            place += _of_member(member, result, label(member.name), zone)
         else:
             hidden = member.unit in RATES and is_empty
             figures.append([member.column.heading, EMPTY if hidden else member.text(result, zone)])
     pairs = Table(title, [Column("Measure", False), Column("Value", True)], figures)
-    return ([pairs] if figures else []) + nested
+    return ([pairs] if figures else []) + objects + lists
 
 
 def _is_nested(member: _Member) -> bool:

@@ -141,6 +141,7 @@ def by_title() -> dict[str, Table]:
 def test_a_page_shows_everything_inside() -> None:
     found = {title: [list(row) for row in table.rows] for title, table in by_title().items()}
     at = "2026-02-16 17:30:00 IST"
+    assert list(found)[:3] == ["", "Peak", "Sections"]
     assert found == {
         "": [["Total", "1,234"], ["Is paused", "yes"]],
         "Peak": [["Hour", "2026-02-16T11"], ["Total", "7"]],
