@@ -24,7 +24,8 @@ select k.ranking, k.name, k.spent as total_spent, k.calls as total_calls,
     ) then 0 else (
         select count(distinct r.tool)
         from gateway_requests(%(sources)s, %(start)s, %(end)s) r
-        where r.source_id = k.source_id and r.mask = k.mask and r.allowed and r.tool <> ''
+        where r.source_id = k.source_id and r.mask = k.mask collate "C"
+            and r.allowed and r.tool <> ''
     ) end as unique_tools
 from ranked k
 order by k.ranking, case when k.ranking = 'spent' then k.spent else k.calls end desc, k.place

@@ -17,7 +17,7 @@ select coalesce(nullif(k.name, ''), k.mask) as name,
     (
         select count(distinct r.tool)
         from gateway_requests(%(sources)s, %(start)s, %(end)s) r
-        where r.source_id = k.source_id and r.mask = k.mask and r.allowed
+        where r.source_id = k.source_id and r.mask = k.mask collate "C" and r.allowed
     ) as tools_used,
     case when k.spent >= 100 then 'high' when k.spent >= 10 then 'medium' else 'low' end as tier
 from (
