@@ -65,7 +65,8 @@ where u.source_id = %(source)s and u.content_hash = s.content_hash
   and u.rank %% 1048576 <> least(coalesce(s.ring_place, s.webhook_place), 1048575)
 """
 
-CLAIM = "select * from billing_claim_usage(%(source)s, %(stems)s, %(calls)s::bigint[])"
+CLAIM_CALLS = "select * from billing_claim_calls(%(calls)s::bigint[])"
+CLAIM_USAGE = "select * from billing_claim_usage(%(source)s, %(stems)s)"
 ADD = "select * from billing_add_usage(%(calls)s::bigint[])"
 SETTLE = "select billing_settle_keys(%(ids)s)"
 

@@ -31,8 +31,8 @@ def store_delivered(source: int, calls: Sequence[Call], events: Sequence[AdminEv
     """What a webhook delivered; `times` says how often it counts."""
     with writing(source) as cursor:
         new = _store_calls(cursor, source, calls, sql.SEE_BY_WEBHOOK)
-        _claim(cursor, source, calls=new)
-        touched = _add(cursor, new)
+        _of_calls(cursor, sql.CLAIM_CALLS, new)
+        touched = _of_calls(cursor, sql.ADD, new)
         touched |= _store_events(cursor, source, events)
         _settle(cursor, touched)
 
@@ -41,7 +41,7 @@ def store_exported_calls(source: int, calls: Sequence[Call]) -> int:
     """What an export of the usage meter shows; how many calls were new."""
     with writing(source) as cursor:
         new = _store_calls(cursor, source, calls, sql.SEE_BY_EXPORT)
-        _settle(cursor, _claim(cursor, source, calls=new))
+        _settle(cursor, _of_calls(cursor, sql.CLAIM_CALLS, new))
         return len(new)
 
 
@@ -120,22 +120,19 @@ def _store_events(cursor: CursorWrapper, source: int, events: Sequence[AdminEven
     return touched | {key for (key,) in cursor.fetchall()}
 
 
-def _claim(
-    cursor: CursorWrapper, source: int, stems: set[str] | None = None, calls: Sequence[int] = ()
-) -> set[int]:
-    """Find the keys of calls, and of all calls whose keys begin so; the keys that changed."""
-    if not stems and not calls:
+def _claim(cursor: CursorWrapper, source: int, stems: set[str]) -> set[int]:
+    """Find the keys of all calls whose keys begin so; the keys that changed."""
+    if not stems:
         return set()
-    values: dict[str, Any] = {"source": source, "stems": sorted(stems or ()), "calls": list(calls)}
-    cursor.execute(sql.CLAIM, values)
+    cursor.execute(sql.CLAIM_USAGE, {"source": source, "stems": sorted(stems)})
     return {key for (key,) in cursor.fetchall()}
 
 
-def _add(cursor: CursorWrapper, calls: Sequence[int]) -> set[int]:
-    """Add new calls to their keys; the keys for which that is not enough."""
+def _of_calls(cursor: CursorWrapper, statement: str, calls: Sequence[int]) -> set[int]:
+    """The keys that a statement about new calls returns."""
     if not calls:
         return set()
-    cursor.execute(sql.ADD, {"calls": list(calls)})
+    cursor.execute(statement, {"calls": list(calls)})
     return {key for (key,) in cursor.fetchall()}
 
 

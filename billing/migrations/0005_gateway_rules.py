@@ -6,25 +6,42 @@ Frozen text: a later change of a function is a new migration.
 from django.db import migrations
 
 # Which key a metered call belongs to: that of its 10 characters where they are known, else that
-# of the first 7 and the same name. Never guessed: two candidates are none. Asked for the calls
-# given, and for all calls of the stems (7 characters) given, which is dear: when keys are new.
+# of the first 7 and the same name. Never guessed: two candidates are none.
+OWNER = """
+create function billing_owner_of(p_source bigint, p_prefix text, p_name text)
+returns bigint language sql stable as $$
+    select case when count(*) = 1 then min(k.id) end
+    from billing_apikey k
+    where k.source_id = p_source
+      and (k.prefix <> '' and k.prefix = p_prefix
+           or k.prefix = '' and k.name = p_name and left(k.mask, 7) = left(p_prefix, 7))
+$$;
+"""
+
+# Asked for new calls; and for all calls whose keys begin so (7 characters), which is dear, when
+# such keys are new. Both return the keys whose calls changed. Two functions, since the planner
+# would scan all calls for a few of them if it had to foresee both.
 CLAIM = """
-create function billing_claim_usage(p_source bigint, p_stems text[], p_calls bigint[])
+create function billing_claim_calls(p_calls bigint[]) returns setof bigint language sql as $$
+    with moved as (
+        update billing_usageevent u set key_id = f.owner
+        from (
+            select id, billing_owner_of(source_id, key_prefix, key_name) as owner
+            from billing_usageevent where id = any(p_calls)
+            offset 0
+        ) f
+        where u.id = f.id and f.owner is distinct from u.key_id
+        returning f.owner
+    )
+    select distinct owner from moved where owner is not null
+$$;
+create function billing_claim_usage(p_source bigint, p_stems text[])
 returns setof bigint language sql as $$
     with mine as materialized (
         select id, key_id, key_prefix, key_name from billing_usageevent
         where source_id = p_source and left(key_prefix, 7) = any(p_stems)
-        union
-        select id, key_id, key_prefix, key_name from billing_usageevent where id = any(p_calls)
     ), owner as materialized (
-        select w.key_prefix, w.key_name, (
-            select case when count(*) = 1 then min(k.id) end
-            from billing_apikey k
-            where k.source_id = p_source
-              and (k.prefix <> '' and k.prefix = w.key_prefix
-                   or k.prefix = '' and k.name = w.key_name
-                      and left(k.mask, 7) = left(w.key_prefix, 7))
-        ) as key_id
+        select key_prefix, key_name, billing_owner_of(p_source, key_prefix, key_name) as key_id
         from (select distinct key_prefix, key_name from mine) w
     ), moved as (
         update billing_usageevent u set key_id = o.key_id
@@ -49,9 +66,11 @@ create function billing_add_usage(p_calls bigint[]) returns setof bigint languag
             max(u.at) filter (where u.deny_reason is distinct from 'refund') as last,
             (array_agg(u.namespace order by u.rank desc)
                 filter (where u.namespace is not null))[1] as namespace,
-            (k.snapshot is null and exists (
-                select from billing_usageevent o
-                where o.key_id = k.id and o.at >= min(u.at) and o.id <> all(p_calls)))
+            k.snapshot is null and coalesce(min(u.at) <= (
+                select o.at from billing_usageevent o
+                where o.key_id = k.id and o.id <> all(p_calls)
+                order by o.at desc
+                limit 1), false)
             or exists (
                 select from billing_gatewayevent e
                 where k.mask <> '' and e.source_id = k.source_id and e.key_mask = k.mask
@@ -250,7 +269,7 @@ begin
             union
             select c.id
             from (select distinct source_id from billing_apikey where id = any(v_ids)) s
-            cross join lateral billing_claim_usage(s.source_id, v_stems, '{}') as c (id)
+            cross join lateral billing_claim_usage(s.source_id, v_stems) as c (id)
             where v_stems is not null
         );
     end loop;
@@ -356,6 +375,8 @@ drop function billing_write_ledger();
 drop function billing_settle_keys;
 drop function billing_add_usage;
 drop function billing_claim_usage;
+drop function billing_claim_calls;
+drop function billing_owner_of;
 """
 
 
@@ -363,5 +384,5 @@ class Migration(migrations.Migration):
     dependencies = [("billing", "0004_gateway")]
 
     operations = [
-        migrations.RunSQL([CLAIM, ADD, SETTLE, LEDGER, REFUSALS, NO_TRUNCATE], [DROP]),
+        migrations.RunSQL([OWNER, CLAIM, ADD, SETTLE, LEDGER, REFUSALS, NO_TRUNCATE], [DROP]),
     ]
