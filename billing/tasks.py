@@ -3,9 +3,31 @@
 from celery import shared_task
 
 from billing.expiry import expire_due
+from billing.keys import write_back
 
 
 @shared_task
 def expire_payments() -> int:
     """Every minute: expire what was received or verified and never went on."""
     return expire_due()
+
+
+SOON_S = 60  # the sweep of every minute takes care of longer waits
+
+
+@shared_task
+def carry_out_key_action(action: int) -> None:
+    """Ask a gateway to do something to a key of its; again soon if it cannot be reached."""
+    wait = write_back.run(action)
+    if wait is not None and wait < SOON_S:
+        carry_out_key_action.apply_async((action,), countdown=wait)
+
+
+@shared_task
+def carry_out_key_actions() -> int:
+    """Every minute: the actions whose time has come; new keys nobody fetched are erased."""
+    write_back.forget_new_keys()
+    waiting = write_back.due()
+    for action in waiting:
+        write_back.run(action)
+    return len(waiting)

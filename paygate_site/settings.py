@@ -148,6 +148,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": timedelta(minutes=1),
         "options": {"expires": 55},
     },
+    "carry-out-key-actions": {
+        "task": "billing.tasks.carry_out_key_actions",
+        "schedule": timedelta(minutes=1),
+        "options": {"expires": 55},
+    },
     "verify-recent": {
         "task": "analytics.tasks.verify_recent",
         "schedule": timedelta(minutes=15),

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import F, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
@@ -14,9 +14,8 @@ from billing.admin import columns
 from billing.admin.columns import column
 from billing.admin.confirm import change_url, confirmation
 from billing.admin.evidence import raw_json
-from billing.admin.facts import ReadOnlyAdmin
+from billing.admin.key_facts import OfKeyAdmin
 from billing.admin.key_forms import FORMS, ActForm
-from billing.admin.links import changelist_link
 from billing.admin.theme import ModelAdmin, action
 from billing.gateway.store import encoded
 from billing.keys.actions import Asked, Done, WrongInput, act, take_secret
@@ -138,10 +137,11 @@ class KeyActing(ModelAdmin):
 
 
 @admin.register(KeyAction)
-class KeyActionAdmin(ReadOnlyAdmin):
+class KeyActionAdmin(OfKeyAdmin):
     """What was done to keys, by whom, why, and what came of it."""
 
     actions_detail = ("reveal",)
+    period_field = "created_at"
     list_display = ("kind", "state", "key_shown", "actor", "reason", "outcome", "made")
     fieldsets = (
         (
@@ -159,18 +159,13 @@ class KeyActionAdmin(ReadOnlyAdmin):
     )
     readonly_fields = columns.fields_of(fieldsets)
     state = columns.badge("State", "status", STATUS_COLOURS)
-    key_shown = column(
-        "Key", lambda row: changelist_link(ApiKey, {"q": row.key_mask}, row.key_mask or "key")
-    )
     made = columns.moment("Asked", "created_at")
     finished = columns.moment("Finished", "finished_at")
     params_shown = column("Asked for", lambda row: raw_json(encoded(row.params)))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Actions with their key's mask, without secrets."""
-        rows = super().get_queryset(request).annotate(key_mask=F("key__mask"))
-        shown: QuerySet[Any] = rows.defer("secret", "before")
-        return shown
+        return super().get_queryset(request).defer("secret", "before")
 
     def has_reveal_permission(self, request: HttpRequest, object_id: object = None) -> bool:
         """Who may act on keys, where there is a new key to be shown."""

@@ -1,11 +1,9 @@
 """Consumer keys: looked up, looked at, issued, and acted upon with a reason."""
 
-from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import Q, QuerySet
-from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
@@ -20,6 +18,12 @@ from billing.admin.columns import column
 from billing.admin.confirm import change_url
 from billing.admin.facts import FactAdmin
 from billing.admin.key_actions import KeyActing
+from billing.admin.key_filters import (
+    GroupFilter,
+    KeySourceFilter,
+    KeyStateFilter,
+    NamespaceFilter,
+)
 from billing.admin.key_forms import FindForm, NewKeyForm, NoteForm
 from billing.admin.key_page import key_evidence
 from billing.admin.links import changelist_link
@@ -29,7 +33,7 @@ from billing.gateway.redact import mask
 from billing.keys.issue import issue_key
 from billing.keys.secrets import FULL_KEY, find_keys
 from billing.keys.values import object_of
-from billing.models import ApiKey, KeyGroup, KeyNote, RequestLog, Source, UsageEvent
+from billing.models import ApiKey, KeyAction, KeyNote, RequestLog, UsageEvent
 
 STANDINGS = {
     "Active": "success",
@@ -37,7 +41,6 @@ STANDINGS = {
     "Expired": "warning",
     "Revoked": "danger",
 }
-NAMES_SHOWN = 100
 
 
 def standing(key: Any) -> str:
@@ -85,85 +88,6 @@ def quota_shown(key: Any) -> str:
 def listed(field: str) -> Any:
     """A list of texts on one line; what empty means is said by the label."""
     return lambda row: ", ".join(getattr(row, field)) or "any"
-
-
-class KeyStateFilter(admin.SimpleListFilter):
-    """By state; every choice but active and expired has an index of its own."""
-
-    title = "status"
-    parameter_name = "state"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
-        """The states, and what calls for a look."""
-        return [
-            ("active", "Active"),
-            ("suspended", "Suspended"),
-            ("expired", "Expired"),
-            ("revoked", "Revoked"),
-            ("ambiguous", "Ambiguous: looks like another key"),
-            ("issued", "Issued here"),
-        ]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """The rows in that state."""
-        over = Q(expires_at__isnull=False, expires_at__lte=Now())
-        conditions = {
-            "active": Q(active=True, suspended=False) & ~over,
-            "suspended": Q(active=True, suspended=True),
-            "expired": Q(active=True) & over,
-            "revoked": Q(active=False),
-            "ambiguous": Q(is_ambiguous=True),
-            "issued": Q(is_issued_here=True),
-        }
-        condition = conditions.get(self.value() or "")
-        return queryset.filter(condition) if condition is not None else queryset
-
-
-class KeySourceFilter(admin.SimpleListFilter):
-    """By source."""
-
-    title = "source"
-    parameter_name = "source"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
-        """Every source."""
-        return [(slug, slug) for slug in Source.objects.values_list("slug", flat=True)]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """The keys of one."""
-        return queryset.filter(source__slug=self.value()) if self.value() else queryset
-
-
-class NamespaceFilter(admin.SimpleListFilter):
-    """By namespace, the first hundred of them."""
-
-    title = "namespace"
-    parameter_name = "namespace"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
-        """Those in use, from their index."""
-        names = ApiKey.objects.order_by("namespace").values_list("namespace", flat=True)
-        return [(name, name) for name in names.distinct()[:NAMES_SHOWN]]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """The keys in one."""
-        return queryset.filter(namespace=self.value()) if self.value() else queryset
-
-
-class GroupFilter(admin.SimpleListFilter):
-    """By group."""
-
-    title = "group"
-    parameter_name = "group"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
-        """Every group by name, the first hundred of them."""
-        rows = KeyGroup.objects.order_by("name").values_list("group_id", "name")
-        return list(rows[:NAMES_SHOWN])
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """The keys in one."""
-        return queryset.filter(group_id=self.value()) if self.value() else queryset
 
 
 @admin.register(ApiKey)
@@ -302,11 +226,12 @@ class ApiKeyAdmin(KeyActing, FactAdmin):
         may_note = request.user.has_perm("billing.add_keynote")
         calls = changelist_link(UsageEvent, {"q": key.prefix}, "Its calls") if key.prefix else ""
         log = changelist_link(RequestLog, {"q": key.mask}, "Its request log") if key.mask else ""
+        done = changelist_link(KeyAction, {"q": key.pk}, "Its actions")
         return {
             "evidence": key_evidence(key),
             "note_form": NoteForm() if may_note else None,
             "note_url": reverse("admin:billing_apikey_note", args=[key.pk]),
-            "links": [link for link in (calls, log) if link],
+            "links": [link for link in (calls, log, done) if link],
         }
 
     def add_note(self, request: HttpRequest, key: int) -> HttpResponse:
