@@ -334,3 +334,78 @@ class LiveConnection(models.Model):
     def __str__(self) -> str:
         """Process and last heartbeat."""
         return f"{self.process} {self.seen_at}"
+
+
+class Usage(models.Model):
+    """Metered calls of one kind: all that say the same but for their time and credits.
+
+    `first` is the smallest rank among them. Empty text is none was given, as in the facts.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    source_id = models.BigIntegerField()
+    key_prefix = models.TextField(db_collation="C")
+    name = models.TextField(db_collation="C")
+    tool = models.TextField(db_collation="C")
+    namespace = models.TextField(db_collation="C", null=True)  # noqa: DJ001 - null: none was given
+    allowed = models.BooleanField()
+    deny_reason = models.TextField(db_collation="C", null=True)  # noqa: DJ001 - null: none was given
+    calls = models.BigIntegerField()
+    credits = ExactField()
+    first = models.BigIntegerField()
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        """Name and tool."""
+        return f"{self.tool} by {self.name}"
+
+
+class UsageTotal(Usage):
+    """All-time calls as folded so far; add UsageDelta for the exact figure."""
+
+    digest = models.UUIDField(help_text="Of everything that tells this kind from others.")
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["source_id", "digest"], name="usage_total_once")
+        ]
+
+
+class UsageDelta(Usage):
+    """Calls not folded yet, of one quarter hour; written by a trigger with the calls."""
+
+    bucket = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-id"]
+
+
+class UsageQuarter(models.Model):
+    """Calls of a namespace in a quarter hour, as folded so far; add UsageDelta."""
+
+    id = models.BigAutoField(primary_key=True)
+    source_id = models.BigIntegerField()
+    bucket = models.DateTimeField()
+    namespace = models.TextField(db_collation="C", null=True)  # noqa: DJ001 - null: none was given
+    digest = models.UUIDField(help_text="Of the namespace: too long for an index.")
+    calls = models.BigIntegerField()
+    allowed = models.BigIntegerField()
+    refused = models.BigIntegerField(help_text="Denied with a reason.")
+    rate_limited = models.BigIntegerField()
+    quota_denied = models.BigIntegerField()
+    credits = ExactField(help_text="Of the allowed calls.")
+
+    class Meta:
+        ordering = ["-bucket"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["source_id", "bucket", "digest"], name="usage_quarter_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        """When, and of which namespace."""
+        return f"{self.bucket} {self.namespace or ''}".strip()

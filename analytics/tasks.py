@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from analytics import rollups, verify
+from analytics import rollups, usage, verify
 
 
 @shared_task
@@ -13,8 +13,8 @@ def roll_stale_buckets() -> int:
 
 @shared_task
 def fold_running_totals() -> int:
-    """Every minute: running deltas into running totals."""
-    return rollups.fold_totals(limit_seconds=30)
+    """Every minute: running deltas of payments and of metered calls into totals."""
+    return rollups.fold_totals(limit_seconds=20) + usage.fold_usage(limit_seconds=20)
 
 
 @shared_task

@@ -9,6 +9,7 @@ from django.db import connection, transaction
 from analytics.measures import MEASURES
 from analytics.models import Grain
 from analytics.rollups import LEVELS, LOCK_SPACE, mark_range, utc_day
+from analytics.usage import verify_usage
 
 log = logging.getLogger(__name__)
 
@@ -96,15 +97,18 @@ def verify_all() -> int:
     """Every day that has facts, up to now, and every running total."""
     first, now = _extent()
     found = (_verify_days(utc_day(first), now) if first else 0) + verify_totals()
+    found += verify_usage()
     _note(found, now)
     return found
 
 
 def verify_history(days: int = SAMPLED_DAYS) -> int:
-    """Days of the whole history (a random sample when there are many) and all running totals."""
+    """Days of the whole history (a random sample when there are many), all running totals."""
     first, now = _extent()
     if first is None:
-        return 0
+        found = verify_usage()
+        _note(found, None)
+        return found
     with connection.cursor() as cursor:
         cursor.execute(
             "select d from generate_series(%s::timestamptz, %s::timestamptz, interval '1 day') d"
@@ -112,7 +116,8 @@ def verify_history(days: int = SAMPLED_DAYS) -> int:
             [utc_day(first), now, days],
         )
         starts = sorted(row[0] for row in cursor.fetchall())
-    found = sum(verify(start, start + DAY) for start in starts) + verify_totals()
+    found = sum(verify(start, start + DAY) for start in starts)
+    found += verify_totals() + verify_usage()
     _note(found, None)
     return found
 

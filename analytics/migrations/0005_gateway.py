@@ -69,7 +69,9 @@ language sql stable as $$
         u.key_prefix::text, u.tool, u.credits, u.allowed, u.deny_reason, u.namespace
     from billing_usageevent u
     where (p_sources is null or u.source_id = any(p_sources))
-      and (p_from is null or u.at >= p_from) and u.at < p_to
+      and (p_from is null or (u.at >= p_from
+        and u.rank >= floor(extract(epoch from p_from) * 1000)::bigint * 1048576))
+      and u.at < p_to
 $$;
 """
 

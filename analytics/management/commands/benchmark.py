@@ -8,6 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from analytics.benchmark.dashboards import compare_sizes, measure_dashboards
+from analytics.benchmark.gateway import measure_gateway
 from analytics.benchmark.ingest import measure_ingest
 from analytics.benchmark.results import Measurement, table
 from analytics.benchmark.rolling import measure_rollup
@@ -32,14 +33,25 @@ class Command(BaseCommand):
         """How much data."""
         parser.add_argument("--payments", type=sizes, default=sizes("100000,2000000"))
         parser.add_argument("--ingest-payments", type=int, default=10_000)
+        parser.add_argument("--gateway", action="store_true", help="Time the gateway reports only.")
+        parser.add_argument("--keys", type=int, default=100_000)
+        parser.add_argument("--calls", type=int, default=5_000_000)
+        parser.add_argument("--log-entries", type=int, default=1_000_000)
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Measure everything, then print the table."""
+        if options["gateway"]:
+            self._gateway(options["keys"], options["calls"], options["log_entries"])
+            return
         with scratch_database("ingest") as scratch:
             ingest = measure_ingest(scratch.url, options["ingest_payments"])
             measurements = [self._said(ingest)]
         measurements += [self._said(one) for one in _by_size(options["payments"])]
         self.stdout.write(table(measurements))
+
+    def _gateway(self, keys: int, calls: int, entries: int) -> None:
+        with scratch_database("gateway"):
+            self.stdout.write(table([self._said(m) for m in measure_gateway(keys, calls, entries)]))
 
     def _said(self, one: Measurement) -> Measurement:
         self.stderr.write(f"{one.name} at {one.rows:,}: {one.ratio:.2f} {one.reading}")

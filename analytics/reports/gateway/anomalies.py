@@ -16,9 +16,9 @@ select 'high_denial_rate' as type, 'warning' as severity, c.name as key_name,
     json_build_object('allowed', c.total - c.denied, 'denied', c.denied, 'total', c.total,
         'denialRate', gateway_round(c.denied::float8 / c.total, 4))::text as details
 from (
-    select name, count(*) as total, count(*) filter (where not allowed) as denied,
-        min(rank) as first
-    from gateway_calls(%(sources)s, %(start)s, %(end)s)
+    select name, sum(calls)::bigint as total,
+        coalesce(sum(calls) filter (where not allowed), 0)::bigint as denied, min(first) as first
+    from gateway_usage(%(sources)s, %(start)s, %(end)s)
     group by name
 ) c
 where c.total >= 3 and c.denied * 2 > c.total

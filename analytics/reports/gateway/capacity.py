@@ -20,10 +20,10 @@ where k.is_live
 """
 
 BURN = """
-select coalesce(gateway_round(sum(c.credits)::float8 / nullif(count(*), 0), 2), 0)
+select coalesce(gateway_round(sum(c.credits)::float8 / nullif(sum(c.calls), 0)::float8, 2), 0)
         as credits_per_call,
-    count(*) as total_calls
-from gateway_calls(%(sources)s, %(start)s, %(end)s) c
+    coalesce(sum(c.calls), 0)::bigint as total_calls
+from gateway_usage(%(sources)s, %(start)s, %(end)s) c
 where c.allowed
 """
 

@@ -18,14 +18,13 @@ join billing_apikey b on b.id = k.id
 where k.is_live
 """
 
-# One pass over the calls: the pairs of tool and name are few.
 CALLS = """
 select coalesce(sum(calls), 0)::bigint as total_events,
     count(distinct tool) filter (where tool <> '') as unique_tools,
     count(distinct name) filter (where name <> '') as unique_keys
 from (
-    select tool, name, count(*) as calls
-    from gateway_calls(%(sources)s, %(start)s, %(end)s)
+    select tool, name, sum(calls) as calls
+    from gateway_usage(%(sources)s, %(start)s, %(end)s)
     group by tool, name
 ) c
 """

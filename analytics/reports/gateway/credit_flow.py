@@ -25,12 +25,12 @@ limit 10
 """
 
 TOOLS = """
-select c.tool, sum(c.credits) as credits_spent, count(*) as call_count
-from gateway_calls(%(sources)s, %(start)s, %(end)s) c
+select c.tool, sum(c.credits) as credits_spent, sum(c.calls)::bigint as call_count
+from gateway_usage(%(sources)s, %(start)s, %(end)s) c
 where c.allowed and c.tool <> ''
   and exists (select from gateway_keys(%(sources)s, %(as_of)s) k where k.is_live)
 group by c.tool
-order by sum(c.credits) desc, min(c.rank)
+order by sum(c.credits) desc, min(c.first)
 """
 
 

@@ -24,30 +24,19 @@ select count(*) as total,
 from gateway_keys(%(sources)s, %(as_of)s)
 """
 
-# Two passes over the calls, each of which PostgreSQL can share between workers: pairs of tool and
-# reason are few, names are many.
 CALLS = """
-with pairs as materialized (
-    select tool, reason, count(*) as calls, sum(credits) filter (where allowed) as credits,
-        count(*) filter (where not allowed) as denied, min(rank) as first
+with tallied as (
+    select case grouping(tool, reason, name)
+            when 7 then 'all' when 3 then 'tool' when 5 then 'reason' else 'name' end as kind,
+        coalesce(tool, reason, name) as label, sum(calls)::bigint as calls,
+        coalesce(sum(credits) filter (where allowed), 0) as credits,
+        coalesce(sum(calls) filter (where not allowed), 0)::bigint as denied, min(first) as first
     from (
-        select tool, case when not allowed then nullif(deny_reason, '') end as reason,
-            credits, allowed, rank
-        from gateway_calls(%(sources)s, %(start)s, %(end)s)
+        select tool, name, case when not allowed then nullif(deny_reason, '') end as reason,
+            allowed, calls, credits, first
+        from gateway_usage(%(sources)s, %(start)s, %(end)s)
     ) c
-    group by tool, reason
-), tallied as (
-    select case grouping(tool, reason) when 3 then 'all' when 1 then 'tool' else 'reason' end
-            as kind,
-        coalesce(tool, reason) as label, sum(calls)::bigint as calls,
-        coalesce(sum(credits), 0) as credits, sum(denied)::bigint as denied, min(first) as first
-    from pairs
-    group by grouping sets ((), (tool), (reason))
-    union all
-    select 'name', name, count(*), coalesce(sum(credits) filter (where allowed), 0),
-        count(*) filter (where not allowed), min(rank)
-    from gateway_calls(%(sources)s, %(start)s, %(end)s)
-    group by name
+    group by grouping sets ((), (tool), (reason), (name))
 ), placed as (
     select kind, label, coalesce(calls, 0) as calls, credits, coalesce(denied, 0) as denied,
         row_number() over (
@@ -180,7 +169,7 @@ class DashboardUptime:
 
 
 @dataclass(frozen=True)
-class Dashboard:
+class GatewayDashboard:
     """A gateway at a glance."""
 
     keys: DashboardKeys
@@ -193,7 +182,7 @@ class Dashboard:
 
 
 @report(Family.GATEWAY)
-def dashboard(params: GatewaySpanParams, snapshot: Snapshot) -> Dashboard:
+def dashboard(params: GatewaySpanParams, snapshot: Snapshot) -> GatewayDashboard:
     """Gateway dashboard.
 
     Every key counts once: revoked, else expired, else suspended, else active; credits are those
@@ -207,7 +196,7 @@ def dashboard(params: GatewaySpanParams, snapshot: Snapshot) -> Dashboard:
     """
     rows = snapshot.fetch(DashboardCallRow, CALLS, **bounds(params.range(snapshot.as_of)))
     keys = snapshot.one(DashboardKeyRow, KEYS)
-    return Dashboard(
+    return GatewayDashboard(
         keys=DashboardKeys(keys.total, keys.active, keys.suspended, keys.revoked, keys.expired),
         credits=DashboardCredits(keys.total_allocated, keys.total_spent, keys.total_remaining),
         usage=_usage(rows),

@@ -11,9 +11,9 @@ from analytics.units import Count, Ratio
 # Denials are few: their names, tools and reasons are summed apart from the mass of calls.
 TOTALS = """
 with refused as materialized (
-    select c.name, c.tool, gateway_denial(c.deny_reason) as reason, count(*) as denials,
-        min(c.rank) as first
-    from gateway_calls(%(sources)s, %(start)s, %(end)s) c
+    select c.name, c.tool, gateway_denial(c.deny_reason) as reason, sum(c.calls)::bigint as denials,
+        min(c.first) as first
+    from gateway_usage(%(sources)s, %(start)s, %(end)s) c
     where not c.allowed and c.deny_reason <> ''
     group by 1, 2, 3
 ), reasons as materialized (

@@ -9,8 +9,8 @@ from analytics.units import Count, IsoMs
 
 USES = """
 with pairs as materialized (
-    select c.name, c.tool, count(*) as calls, min(c.rank) as first
-    from gateway_calls(%(sources)s, %(start)s, %(end)s) c
+    select c.name, c.tool, sum(c.calls) as calls, min(c.first) as first
+    from gateway_usage(%(sources)s, %(start)s, %(end)s) c
     where c.allowed and c.tool <> ''
     group by c.name, c.tool
 )

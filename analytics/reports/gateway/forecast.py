@@ -34,13 +34,13 @@ from estimates e
 """  # noqa: S608 - composed of constants
 
 TOOLS = """
-select coalesce(nullif(c.tool, ''), 'unknown') as tool, count(*) as calls,
+select coalesce(nullif(c.tool, ''), 'unknown') as tool, sum(c.calls)::bigint as calls,
     sum(c.credits) as total_credits,
-    gateway_round(sum(c.credits)::float8 / count(*), 2) as avg_credits_per_call
-from gateway_calls(%(sources)s, %(start)s, %(end)s) c
+    gateway_round(sum(c.credits)::float8 / sum(c.calls)::float8, 2) as avg_credits_per_call
+from gateway_usage(%(sources)s, %(start)s, %(end)s) c
 where c.allowed
 group by 1
-order by sum(c.credits) desc, min(c.rank)
+order by sum(c.credits) desc, min(c.first)
 """
 
 

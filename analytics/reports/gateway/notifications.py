@@ -70,19 +70,23 @@ VELOCITY = r"""
 
 # Calls are a key's by their ten characters, as the gateway finds them; keys that collide share.
 CALLS = """
-    calls as materialized (
-        select source_id, key_prefix, key_id, count(*) as total,
-            count(*) filter (where not allowed) as denied,
-            count(*) filter (where allowed and deny_reason is distinct from 'refund'
-                and at > %(as_of)s - interval '60 seconds') as used
-        from gateway_calls(%(sources)s, %(start)s, %(end)s)
-        group by source_id, key_prefix, key_id
-    ), by_prefix as (
-        select source_id, key_prefix, sum(total) as total, sum(denied) as denied
-        from calls group by source_id, key_prefix
+    by_prefix as (
+        select source_id, key_prefix, sum(calls) as total,
+            coalesce(sum(calls) filter (where not allowed), 0) as denied
+        from gateway_usage(%(sources)s, %(start)s, %(end)s)
+        group by source_id, key_prefix
     ), by_key as (
-        select key_id, sum(total) as total, sum(denied) as denied, sum(used) as used
-        from calls where key_id is not null group by key_id
+        select c.key_id, count(*) as total, count(*) filter (where not c.allowed) as denied
+        from gateway_calls(%(sources)s, %(start)s, %(end)s) c
+        join billing_apikey b on b.id = c.key_id and b.prefix = ''
+        group by c.key_id
+    ), lately as (
+        select c.key_id, count(*) as used
+        from gateway_calls(%(sources)s, greatest(%(start)s, %(as_of)s - interval '60 seconds'),
+            %(end)s) c
+        where c.key_id is not null and c.allowed and c.deny_reason is distinct from 'refund'
+          and c.at > %(as_of)s - interval '60 seconds'
+        group by c.key_id
     )
 """
 
@@ -97,12 +101,13 @@ KEYS = """
                  then gateway_round(k.credits::float8 / v.per_hour, 2)::float8 end as hours_left,
             coalesce(p.total, b.total) as total, coalesce(p.denied, b.denied) as denied,
             coalesce(p.denied, b.denied)::float8 / coalesce(p.total, b.total)::float8 as denials,
-            coalesce(b.used, 0) as used, nullif(c.rate_limit_per_min, 0) as rate_limit
+            coalesce(l.used, 0) as used, nullif(c.rate_limit_per_min, 0) as rate_limit
         from gateway_keys(%(sources)s, %(as_of)s) k
         left join speeds v on v.id = k.id
         left join by_prefix p
             on p.source_id = k.source_id and p.key_prefix = k.prefix and k.prefix <> ''
         left join by_key b on b.key_id = k.id
+        left join lately l on l.key_id = k.id
         left join billing_gatewayconfig c on c.source_id = k.source_id
         where k.is_live
     )

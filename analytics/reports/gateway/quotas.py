@@ -69,11 +69,13 @@ select case t.is_all when 1 then 'all' else 'tool' end as part, coalesce(t.tool,
     t.calls, t.quota_denied,
     coalesce(gateway_round(t.quota_denied::float8 / nullif(t.calls, 0), 4), 0) as rate
 from (
-    select grouping(c.tool) as is_all, c.tool, count(*) as calls,
-        count(*) filter (where not c.allowed and strpos(c.deny_reason, 'quota_exceeded') > 0)
+    select grouping(c.tool) as is_all, c.tool,
+        coalesce(sum(c.calls), 0)::bigint as calls,
+        coalesce(sum(c.calls) filter (
+            where not c.allowed and strpos(c.deny_reason, 'quota_exceeded') > 0), 0)::bigint
             as quota_denied,
-        min(c.rank) as first
-    from gateway_calls(%(sources)s, %(start)s, %(end)s) c
+        min(c.first) as first
+    from gateway_usage(%(sources)s, %(start)s, %(end)s) c
     group by grouping sets ((), (c.tool))
 ) t
 order by part, t.quota_denied desc, t.first

@@ -13,8 +13,8 @@ with cells as materialized (
     select coalesce(nullif(c.tool, ''), 'unknown') as tool,
         case when not c.allowed
              then gateway_sla_reason(coalesce(nullif(c.deny_reason, ''), 'unknown')) end as reason,
-        count(*) as calls, min(c.rank) as first
-    from gateway_calls(%(sources)s, %(start)s, %(end)s) c
+        sum(c.calls) as calls, min(c.first) as first
+    from gateway_usage(%(sources)s, %(start)s, %(end)s) c
     group by 1, 2
 ), tools as (
     select grouping(c.tool) as is_all, c.tool, coalesce(sum(c.calls), 0)::bigint as calls,
