@@ -3,6 +3,7 @@
 from celery import shared_task
 
 from billing.expiry import expire_due
+from billing.gateway import uploads
 from billing.keys import write_back
 
 
@@ -31,3 +32,15 @@ def carry_out_key_actions() -> int:
     for action in waiting:
         write_back.run(action)
     return len(waiting)
+
+
+@shared_task
+def store_import(import_id: int) -> int:
+    """Store what staff uploaded."""
+    return uploads.store_upload(import_id)
+
+
+@shared_task
+def store_imports() -> int:
+    """Every minute: go on with uploads whose task was lost or killed, or took too long."""
+    return uploads.store_open_uploads()

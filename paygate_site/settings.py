@@ -153,6 +153,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": timedelta(minutes=1),
         "options": {"expires": 55},
     },
+    "store-imports": {
+        "task": "billing.tasks.store_imports",
+        "schedule": timedelta(minutes=1),
+        "options": {"expires": 55},
+    },
     "verify-recent": {
         "task": "analytics.tasks.verify_recent",
         "schedule": timedelta(minutes=15),
@@ -201,6 +206,7 @@ SECURE_HSTS_PRELOAD = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 17 * 1024 * 1024  # one ingest request (16 MiB) and its envelope
+FILE_UPLOAD_MAX_MEMORY_SIZE = DATA_UPLOAD_MAX_MEMORY_SIZE  # uploads hold keys: never on disk
 
 # --- API --------------------------------------------------------------------------------------
 APPEND_SLASH = True

@@ -28,6 +28,11 @@ GROUPS: dict[str, list[tuple[str, str, str]]] = {
         ("Actions", "task_alt", "billing.keyaction"),
         ("Notes", "sticky_note_2", "billing.keynote"),
     ],
+    "Gateways": [
+        ("Imports", "upload_file", "billing.gatewayimport"),
+        ("Limits", "tune", "billing.gatewayconfig"),
+        ("Tool prices", "sell", "billing.toolprice"),
+    ],
     "Registry": [
         ("Networks", "lan", "billing.network"),
         ("Assets", "toll", "billing.asset"),

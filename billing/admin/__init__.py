@@ -2,6 +2,7 @@
 
 from billing.admin import (
     batches,
+    gateways,
     inbox,
     key_actions,
     key_facts,
@@ -17,6 +18,7 @@ from billing.admin import (
 
 __all__ = [
     "batches",
+    "gateways",
     "inbox",
     "key_actions",
     "key_facts",

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     AdminPasswordChangeForm = auth_forms.AdminPasswordChangeForm
     TextInput = forms.TextInput
     PasswordInput = forms.PasswordInput
+    FileInput = forms.ClearableFileInput
+    Select = forms.Select
     Switch = forms.CheckboxInput
 
     def install_form_classes() -> None:
@@ -51,7 +53,9 @@ else:
         UserCreationForm,
     )
     from unfold.views import ChangeList
+    from unfold.widgets import UnfoldAdminFileFieldWidget as FileInput
     from unfold.widgets import UnfoldAdminPasswordWidget as PasswordInput
+    from unfold.widgets import UnfoldAdminSelectWidget as Select
     from unfold.widgets import UnfoldAdminTextInputWidget as TextInput
     from unfold.widgets import UnfoldBooleanSwitchWidget as Switch
 
@@ -62,8 +66,10 @@ else:
 __all__ = [
     "AdminPasswordChangeForm",
     "ChangeList",
+    "FileInput",
     "ModelAdmin",
     "PasswordInput",
+    "Select",
     "Switch",
     "TextInput",
     "UserChangeForm",

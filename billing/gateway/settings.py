@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
@@ -24,50 +25,63 @@ class Settings:
 
 
 def read_settings(document: Record) -> Settings:
-    """From /pricing, /info, /status, or {"startedAt", "toolPricing", "globalRateLimitPerMin",
-    "globalQuota"}. Raises Rejection when the document has nothing of it."""
-    server = _part(document, "server")
-    pricing = _part(document, "pricing")
+    """From /pricing, /info, /status, /admin/sla, or {"startedAt", "toolPricing",
+    "globalRateLimitPerMin", "globalQuota"}. Raises Rejection when the document has none of it."""
+    parts = [document, *(_part(document, name) for name in ("server", "pricing", "config"))]
     fields: dict[str, Any] = {}
-    _put(fields, "started_at", document.get("startedAt"), _moment)
+    started = _first(document.get("startedAt"), _part(document, "uptime").get("startedAt"))
+    _put(fields, "started_at", started, _moment)
     _put(fields, "server_version", document.get("version"), lambda v: verbatim(v, "version", 64))
     limit = _first(
-        document.get("globalRateLimitPerMin"),
-        server.get("globalRateLimitPerMin"),
-        _part(document, "rateLimit").get("globalPerMin"),
+        _in(parts, "globalRateLimitPerMin"), _part(document, "rateLimit").get("globalPerMin")
     )
     _put(fields, "rate_limit_per_min", limit, lambda v: count(v, "globalRateLimitPerMin"))
-    price = _first(
-        document.get("defaultCreditsPerCall"),
-        server.get("defaultCreditsPerCall"),
-        pricing.get("defaultCreditsPerCall"),
-    )
+    price = _in(parts, "defaultCreditsPerCall")
     _put(fields, "default_credits", price, lambda v: number(v, "defaultCreditsPerCall"))
-    if "globalQuota" in document or "globalQuota" in server:
-        fields["quota"] = _quota(_first(document.get("globalQuota"), server.get("globalQuota")))
-    prices = _prices(document, pricing)
+    if any("globalQuota" in part for part in parts):
+        fields["quota"] = read_quota(_in(parts, "globalQuota"))
+    prices = _prices(_in(parts, "toolPricing"))
     if not fields and prices is None:
         raise Rejection("not_settings", "the document names no start, limit, quota or price")
     return Settings(fields, prices)
 
 
-def store_settings(source: Source, settings: Settings) -> None:
-    """Take the settings over; what the document did not mention stays."""
+def store_settings(source: Source, settings: Settings) -> int:
+    """Take the settings over; what the document did not mention stays. How many changed."""
     with transaction.atomic():
-        GatewayConfig.objects.update_or_create(
-            source=source, defaults=settings.fields | {"updated_at": Now()}
-        )
-        if settings.prices is not None:
-            ToolPrice.objects.filter(source=source).exclude(tool__in=settings.prices).delete()
-            ToolPrice.objects.bulk_create(
-                [
-                    ToolPrice(source=source, tool=tool, credits_per_call=price)
-                    for tool, price in settings.prices.items()
-                ],
-                update_conflicts=True,
-                unique_fields=["source", "tool"],
-                update_fields=["credits_per_call"],
-            )
+        GatewayConfig.objects.get_or_create(source=source)
+        config = GatewayConfig.objects.select_for_update().get(source=source)
+        changed = _changed_fields(config, settings.fields)
+        if changed:
+            GatewayConfig.objects.filter(source=source).update(**changed, updated_at=Now())
+        return len(changed) + _store_prices(source, settings.prices)
+
+
+def _changed_fields(config: GatewayConfig, fields: dict[str, Any]) -> dict[str, Any]:
+    columns = {column.name: column for column in GatewayConfig._meta.concrete_fields}
+    wanted = {name: columns[name].to_python(value) for name, value in fields.items()}
+    return {name: value for name, value in wanted.items() if getattr(config, name) != value}
+
+
+def _store_prices(source: Source, prices: dict[str, str] | None) -> int:
+    """Make the price list this one; how many prices came, went or changed."""
+    if prices is None:
+        return 0
+    listed = ToolPrice.objects.filter(source=source)
+    known = dict(listed.values_list("tool", "credits_per_call"))
+    gone = listed.exclude(tool__in=prices).delete()[0]
+    changed = [
+        ToolPrice(source=source, tool=tool, credits_per_call=price)
+        for tool, price in prices.items()
+        if known.get(tool) != Decimal(price)
+    ]
+    ToolPrice.objects.bulk_create(
+        changed,
+        update_conflicts=True,
+        unique_fields=["source", "tool"],
+        update_fields=["credits_per_call"],
+    )
+    return gone + len(changed)
 
 
 def _put(fields: dict[str, Any], name: str, value: Any, reader: Any) -> None:
@@ -77,6 +91,10 @@ def _put(fields: dict[str, Any], name: str, value: Any, reader: Any) -> None:
 
 def _first(*values: Any) -> Any:
     return next((value for value in values if value is not None), None)
+
+
+def _in(parts: list[Record], name: str) -> Any:
+    return _first(*(part.get(name) for part in parts))
 
 
 def _part(document: Record, name: str) -> Record:
@@ -90,7 +108,8 @@ def _moment(value: Any) -> datetime:
     return datetime.fromisoformat(instant(value, "startedAt"))
 
 
-def _quota(value: Any) -> dict[str, int] | None:
+def read_quota(value: Any) -> dict[str, int] | None:
+    """A global quota: limits by name, null for none. Raises Rejection."""
     if value is None:
         return None
     if not isinstance(value, Mapping):
@@ -98,8 +117,7 @@ def _quota(value: Any) -> dict[str, int] | None:
     return {str(name): count(limit, str(name)) for name, limit in value.items()}
 
 
-def _prices(document: Record, pricing: Record) -> dict[str, str] | None:
-    listed = _first(document.get("toolPricing"), pricing.get("toolPricing"))
+def _prices(listed: Any) -> dict[str, str] | None:
     if listed is None:
         return None
     if not isinstance(listed, Mapping):
