@@ -92,15 +92,6 @@ class TagsSerializer(ActSerializer):
     tags = CheckedField(checked_tag_changes)
 
 
-class DoneSerializer(KeyActionSerializer):
-    """The record of the action; a rotation's new key is shown here only."""
-
-    new_key = serializers.CharField(required=False)
-
-    class Meta(KeyActionSerializer.Meta):
-        fields: tuple[str, ...] = (*KeyActionSerializer.Meta.fields, "new_key")
-
-
 def _acting(kind: str, shape: type[ActSerializer]) -> Any:
     """The method of one action, named as its kind."""
 
@@ -111,7 +102,7 @@ def _acting(kind: str, shape: type[ActSerializer]) -> Any:
     described = extend_schema(
         summary=str(KeyActionKind(kind).label),
         request=shape,
-        responses={200: DoneSerializer, 202: KeyActionSerializer},
+        responses={200: KeyActionSerializer, 202: KeyActionSerializer},
     )
     return action(detail=True, methods=["post"])(method_decorator(never_cache)(described(run)))
 
@@ -163,7 +154,7 @@ class KeyActionViewSet(ReadOnlyViewSet[KeyAction]):
     write_role = Role.SUPPORT
 
     @extend_schema(
-        summary="Show a gateway's new key, once", request=None, responses={200: DoneSerializer}
+        summary="Show a gateway's new key, once", request=None, responses={200: KeyActionSerializer}
     )
     @action(detail=True, methods=["post"])
     @method_decorator(never_cache)

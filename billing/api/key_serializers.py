@@ -190,9 +190,13 @@ class UsageEventSerializer(RowSerializer[UsageEvent]):
 class KeyActionSerializer(serializers.ModelSerializer[KeyAction]):
     """Something done to a key; `outcome` is what came of it, in the gateway's words if it was."""
 
+    new_key = serializers.CharField(
+        read_only=True, help_text="Of a rotation, in full, in one answer only."
+    )
+
     class Meta:
         model = KeyAction
         fields: tuple[str, ...] = (
             *("id", "key", "kind", "params", "actor", "reason", "status", "attempts"),
-            *("outcome", "created_at", "finished_at"),
+            *("outcome", "created_at", "finished_at", "new_key"),
         )
