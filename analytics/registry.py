@@ -17,7 +17,8 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 from analytics import reports
 from analytics.params import CommonParams
 from analytics.query import EVERYTHING, Scope, Snapshot, snapshot
-from analytics.serializers import read_params, to_data
+from analytics.serializers import read_params
+from analytics.writing import to_data
 
 P = TypeVar("P", bound=CommonParams)
 R = TypeVar("R")

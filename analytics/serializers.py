@@ -5,7 +5,7 @@ from dataclasses import MISSING, Field, fields, is_dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from types import NoneType
-from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 from zoneinfo import ZoneInfo
 
 from drf_spectacular.utils import extend_schema_field
@@ -77,20 +77,6 @@ def camel(name: str) -> str:
     return head + "".join(word.capitalize() for word in tail)
 
 
-class ResultSerializer(serializers.Serializer[Any]):
-    """Writes a result; the fields named in `omitted` are left out when they are null."""
-
-    omitted: ClassVar[list[str]] = []
-
-    def to_representation(self, instance: Any) -> dict[str, Any]:
-        """The members in the order of the fields."""
-        data = super().to_representation(instance)
-        for name in self.omitted:
-            if data[name] is None:
-                del data[name]
-        return data
-
-
 _built: dict[Any, type[AnySerializer]] = {}  # one class for each shape: one OpenAPI component
 
 
@@ -101,8 +87,7 @@ def result_serializer(shape: type) -> type[AnySerializer]:
         members: dict[str, Any] = {"__doc__": shape.__doc__}
         for field in fields(shape):
             members[camel(field.name)] = _member(field.name, hints[field.name])
-        members["omitted"] = [camel(name) for name, hint in hints.items() if is_omitted(hint)]
-        _built[shape] = type(f"{shape.__name__}Serializer", (ResultSerializer,), members)
+        _built[shape] = type(f"{shape.__name__}Serializer", (serializers.Serializer,), members)
     return _built[shape]
 
 
@@ -157,13 +142,6 @@ def _is_optional(annotation: Any) -> bool:
     if get_origin(annotation) is Annotated:
         return _is_optional(get_args(annotation)[0])
     return get_origin(annotation) not in (list, dict, Literal) and NoneType in get_args(annotation)
-
-
-def to_data(result: Any) -> Any:
-    """A result as plain data for JSON: dicts with camelCase names, lists of them for lists."""
-    if isinstance(result, list):
-        return [to_data(item) for item in result]
-    return result_serializer(type(result))(result).data
 
 
 def params_serializer(shape: type[CommonParams]) -> type[AnySerializer]:

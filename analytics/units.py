@@ -86,8 +86,8 @@ def money_text(value: Decimal) -> str:
 
 def json_number(value: Decimal) -> int | Decimal:
     """A decimal as a JSON number: exact, an integral value without a decimal point."""
-    text = plain(value)
-    return Decimal(text) if "." in text else int(text)
+    whole = int(value)
+    return whole if whole == value else Decimal(plain(value))
 
 
 def iso_ms(moment: datetime) -> str:

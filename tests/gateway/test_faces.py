@@ -17,8 +17,9 @@ from analytics.admin.charts import charts
 from analytics.admin.tables import MOST_ROWS, Table, tables
 from analytics.api.renderers import columns, rows
 from analytics.management.commands.write_report_docs import _fields
-from analytics.serializers import JsonObject, result_serializer, to_data
+from analytics.serializers import JsonObject, result_serializer
 from analytics.units import OMITTED, Count, Credits, IsoMs, Ratio
+from analytics.writing import to_data
 from tests.api.callers import caller
 from tests.gateway.small import call, denied, key, small_gateway
 
