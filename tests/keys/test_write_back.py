@@ -6,7 +6,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import connection
+from django.test import Client
 
 from billing.keys.secrets import traces
 from billing.models import ApiKey, KeyAction, Source
@@ -191,6 +193,37 @@ def test_a_rotation_shows_the_new_key_once(
     assert support.post(f"{url}reveal/").json()["new_key"] == fresh
     assert problem_of(support.post(f"{url}reveal/"), 404) == "nothing_to_show"
     assert not gateway.keys[SECRET]["active"]
+
+
+def test_the_admin_shows_a_new_key_once_too(
+    support: Caller, client: Client, gateway: Gateway, key: ApiKey
+) -> None:
+    client.force_login(User.objects.create_superuser("root", "root@example.org", "secret"))
+    action = queued(support, key, "rotate")
+    carry_out_key_action(action)
+    (fresh,) = set(gateway.keys) - {SECRET, OTHER, THIRD}
+    url = f"/admin/billing/keyaction/{action}/"
+    assert fresh not in client.get(f"{url}reveal/").content.decode()
+    shown = client.post(f"{url}reveal/")
+    assert fresh in shown.content.decode()
+    assert "no-store" in shown["Cache-Control"]
+    assert client.post(f"{url}reveal/").status_code == 403
+    assert fresh not in client.get(f"{url}change/").content.decode()
+
+
+def test_an_action_of_the_admin_is_queued_for_the_gateway(
+    client: Client, gateway: Gateway, key: ApiKey
+) -> None:
+    client.force_login(User.objects.create_superuser("root", "root@example.org", "secret"))
+    url = f"/admin/billing/apikey/{key.pk}"
+    wrong = client.post(f"{url}/suspend/", {"reason": "abuse", "secret": OTHER})
+    assert "This is another key." in wrong.content.decode()
+    client.post(f"{url}/suspend/", {"reason": "abuse", "secret": SECRET})
+    carry_out_key_actions()
+    page = client.get(f"{url}/change/").content.decode()
+    assert "action: suspend (done)" in page
+    assert "abuse · Key suspended" in page
+    assert SECRET not in page
 
 
 def test_a_lost_answer_to_a_rotation_is_not_rotated_again(
