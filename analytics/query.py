@@ -16,6 +16,8 @@ from analytics.problems import ReportTimeout, foreign_source, invalid
 
 Row = TypeVar("Row")
 
+REPORT_MEMORY = "64MB"  # of one sort or hash table: groups by the 100,000 stay out of files
+
 # The one place that says which networks a report counts: registered mainnets, unless asked.
 # The row `unknown` is registered and not a testnet.
 OPENING = """
@@ -109,8 +111,9 @@ def snapshot(params: CommonParams, scope: Scope = EVERYTHING) -> Iterator[Snapsh
             cursor.execute(f"set transaction {isolation} read only")
             # Compiling statements this short takes longer than running them: no jit.
             cursor.execute(
-                "select set_config('statement_timeout', %s, true), set_config('jit', 'off', true)",
-                [str(settings.PAYGATE_REPORT_TIMEOUT_MS)],
+                "select set_config('statement_timeout', %s, true), set_config('jit', 'off', true),"
+                " set_config('work_mem', %s, true)",
+                [str(settings.PAYGATE_REPORT_TIMEOUT_MS), REPORT_MEMORY],
             )
         yield Snapshot(params, scope)
         # Nothing was written; rolling back also ends READ ONLY and the limit of a savepoint.

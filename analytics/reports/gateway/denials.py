@@ -21,16 +21,21 @@ with refused as materialized (
     from refused r
     cross join lateral (values ('all', ''), ('name', r.name), ('tool', r.tool)) p (part, label)
     group by p.part, p.label, r.reason
-), denied as (
-    select r.part, r.label, sum(r.denials)::bigint as denials,
-        (array_agg(r.reason order by r.denials desc, r.first))[1] as top_reason
-    from reasons r
-    group by r.part, r.label
 ), labels as (
-    select s.part, s.label, s.calls, coalesce(d.denials, 0) as denials, d.top_reason, s.first
-    from gateway_sums(%(sources)s, %(start)s, %(end)s, null) s
-    left join denied d on d.part = s.part and d.label = s.label
-    where s.part <> 'namespace'
+    -- put together by adding up, not by a join: the planner cannot know how many labels there are
+    select l.part, l.label, sum(l.calls)::bigint as calls, sum(l.denials)::bigint as denials,
+        (array_agg(l.reason order by l.denials desc, l.first)
+            filter (where l.reason is not null))[1] as top_reason,
+        min(l.first) filter (where l.reason is null) as first
+    from (
+        select s.part, s.label, s.calls, 0 as denials, null as reason, s.first
+        from gateway_sums(%(sources)s, %(start)s, %(end)s, null) s
+        where s.part <> 'namespace'
+        union all
+        select r.part, r.label, 0, r.denials, r.reason, r.first
+        from reasons r
+    ) l
+    group by l.part, l.label
 )
 select t.part, t.label, t.calls, t.denials, t.denial_rate, t.top_reason
 from (

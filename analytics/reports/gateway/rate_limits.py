@@ -39,14 +39,27 @@ select s.part, s.label, s.calls, s.rate_limited, s.rate,
         as remaining,
     s.throttle_place
 from (
-    select t.part, t.label, t.calls, t.rate_limited, t.first, k.id,
-        case when k.id is null then %(limit)s else k.per_minute end as per_minute,
+    select t.part, t.label, t.calls, t.rate_limited, t.first, t.id,
+        case when t.id is null then %(limit)s else t.per_minute end as per_minute,
         coalesce(gateway_round(t.rate_limited::float8 / nullif(t.calls, 0), 4), 0) as rate,
         row_number() over (partition by t.part order by t.rate_limited desc, t.first)
             as throttle_place
-    from gateway_sums(%(sources)s, %(start)s, %(end)s, null) t
-    left join keys k on t.part = 'name' and k.name = t.label
-    where t.part <> 'namespace'
+    from (
+        -- by adding up, not by a join: the planner cannot know how many names there are
+        select l.part, l.label, sum(l.calls)::bigint as calls,
+            sum(l.rate_limited)::bigint as rate_limited, min(l.first) as first, min(l.id) as id,
+            min(l.per_minute) as per_minute
+        from (
+            select part, label, calls, rate_limited, first, null::bigint as id,
+                null::bigint as per_minute
+            from gateway_sums(%(sources)s, %(start)s, %(end)s, null)
+            where part <> 'namespace'
+            union all
+            select 'name', k.name, 0, 0, null, k.id, k.per_minute from keys k
+        ) l
+        group by l.part, l.label
+        having count(*) filter (where l.first is not null or l.part = 'all') > 0
+    ) t
 ) s
 left join windows w on w.key_id = s.id
 order by s.part, case s.part when 'name' then s.calls else s.rate_limited end desc, s.first
