@@ -29,7 +29,7 @@ from billing.admin.key_page import key_evidence
 from billing.admin.links import changelist_link
 from billing.admin.lookup import keyed
 from billing.admin.theme import action
-from billing.gateway.redact import mask
+from billing.gateway.redact import mask, redacted
 from billing.keys.issue import issue_key
 from billing.keys.secrets import FULL_KEY, find_keys
 from billing.keys.values import object_of
@@ -242,7 +242,7 @@ class ApiKeyAdmin(KeyActing, FactAdmin):
             return HttpResponse("You may not write notes.", status=403)
         if form.is_valid():
             author = request.user.get_username()
-            KeyNote.objects.create(key=row, author=author, text=form.cleaned_data["text"])
+            KeyNote.objects.create(key=row, author=author, text=redacted(form.cleaned_data["text"]))
             messages.success(request, "The note is kept.")
         else:
             messages.error(request, "A note needs a text.")

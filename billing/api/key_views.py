@@ -21,6 +21,7 @@ from billing.api import key_serializers as serializers
 from billing.api.permissions import Access, RolePermission, access_of, limited_to
 from billing.api.throttles import IngestThrottle, TokenThrottle
 from billing.api.viewsets import ReadOnlyViewSet
+from billing.gateway.redact import redacted
 from billing.keys.issue import issue_key
 from billing.keys.values import now_ms
 from billing.keys.verify import Attempt, RequestMismatch, verify
@@ -201,7 +202,8 @@ class KeyNoteViewSet(mixins.CreateModelMixin, mixins.DestroyModelMixin, ReadOnly
         key: ApiKey = serializer.validated_data["key"]
         if not limited_to(ApiKey.objects.filter(pk=key.pk), access, "source").exists():
             raise ValidationError({"key": [f'Invalid pk "{key.pk}" - object does not exist.']})
-        serializer.save(author=access.who)
+        text = redacted(serializer.validated_data["text"])
+        serializer.save(author=access.who, text=text)
 
 
 class CreditEntryViewSet(ReadOnlyViewSet[CreditEntry]):

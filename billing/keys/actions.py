@@ -1,12 +1,13 @@
 """What staff do to keys: at once to keys issued here, by the gateway itself to a gateway's."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from celery import current_app
 from django.db import transaction
 from django.db.models.functions import Now
 
+from billing.gateway.redact import redacted
 from billing.keys.portal import ActionRefused, carry_out
 from billing.keys.secrets import is_secret_of
 from billing.models import ApiKey, KeyAction
@@ -52,7 +53,8 @@ def act(key: ApiKey, asked: Asked) -> Done:
 
     WrongInput when the parameters cannot be meant, ActionRefused when the key's state forbids it.
     """
-    return _at_once(key, asked) if key.is_issued_here else _by_gateway(key, asked)
+    clean = replace(asked, reason=redacted(asked.reason), params=redacted(asked.params))
+    return _at_once(key, clean) if key.is_issued_here else _by_gateway(key, clean)
 
 
 def _at_once(key: ApiKey, asked: Asked) -> Done:

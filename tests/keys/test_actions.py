@@ -3,8 +3,9 @@
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 
-from billing.models import ApiKey, CreditEntry, KeyAction, KeyGroup, Source
+from billing.models import ApiKey, CreditEntry, KeyAction, KeyGroup, KeyNote, Source
 from tests.api.callers import Caller, caller, problem_of, source
 from tests.keys.conftest import KEYS, issued, reason, verdict
 
@@ -137,6 +138,20 @@ def test_a_key_of_a_gateway_that_cannot_be_reached_is_refused(support: Caller) -
     key = ApiKey.objects.create(source=holder, name="acme", prefix="pg_1234567")
     assert problem_of(act(support, key, "suspend"), 409) == "action_refused"
     assert not KeyAction.objects.exists()
+
+
+def test_a_key_pasted_into_a_reason_or_note_is_masked(support: Caller) -> None:
+    made, strange = issued(), "pg_" + "ab" * 24
+    client = support.client
+    client.force_login(User.objects.create_superuser("root", "root@example.org", "secret"))
+    support.post(f"{KEYS}{made.key.pk}/suspend/", {"reason": f"{strange} is the same person"})
+    support.post("/api/v1/key-notes/", {"key": made.key.pk, "text": f"see {strange}"})
+    client.post(f"/admin/billing/apikey/{made.key.pk}/note/", {"text": f"and {strange}"})
+    assert KeyAction.objects.get().reason == "pg_abab...abab is the same person"
+    assert [note.text for note in KeyNote.objects.order_by("id")] == [
+        "see pg_abab...abab",
+        "and pg_abab...abab",
+    ]
 
 
 @pytest.mark.parametrize("tags", [[], {"a": 1}, {"": "x"}, {"a": "x" * 101}])
