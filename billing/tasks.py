@@ -5,7 +5,7 @@ from time import monotonic
 from celery import shared_task
 
 from billing.expiry import expire_due
-from billing.gateway import uploads
+from billing.gateway import poll, uploads
 from billing.keys import write_back
 
 
@@ -49,3 +49,18 @@ def store_import(import_id: int) -> int:
 def store_imports() -> int:
     """Every minute: go on with uploads whose task was lost or killed, or took too long."""
     return uploads.store_open_uploads()
+
+
+@shared_task
+def poll_gateways() -> int:
+    """Every minute: a task of its own for each gateway, so that none waits for another."""
+    sources = poll.polled_sources()
+    for source in sources:
+        poll_gateway.apply_async((source,), expires=55)
+    return len(sources)
+
+
+@shared_task
+def poll_gateway(source: int) -> bool:
+    """Read what is new at a gateway."""
+    return poll.poll(source)

@@ -158,6 +158,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": timedelta(minutes=1),
         "options": {"expires": 55},
     },
+    "poll-gateways": {
+        "task": "billing.tasks.poll_gateways",
+        "schedule": timedelta(minutes=1),
+        "options": {"expires": 55},
+    },
     "verify-recent": {
         "task": "analytics.tasks.verify_recent",
         "schedule": timedelta(minutes=15),
@@ -250,6 +255,8 @@ PAYGATE_ZONES = zones("PAYGATE_ZONES", "UTC")  # zones whose daily unique counts
 PAYGATE_REPORT_TIMEOUT_MS = integer("PAYGATE_REPORT_TIMEOUT_MS", 30_000, minimum=100)
 PAYGATE_ADMIN_REQUESTS_PER_MINUTE = integer("PAYGATE_ADMIN_REQUESTS_PER_MINUTE", 120)
 PAYGATE_METRICS_NETWORKS = words("PAYGATE_METRICS_NETWORKS", "127.0.0.1/32,::1/128")
+# A gateway on a private network is usual; metadata services and link-local addresses never are.
+PAYGATE_GATEWAY_ALLOW_PRIVATE = boolean("PAYGATE_GATEWAY_ALLOW_PRIVATE", default=True)
 PAYGATE_MAX_MARK_AGE_SECONDS = integer("PAYGATE_MAX_MARK_AGE_SECONDS", 600, minimum=60)
 
 UNFOLD: dict[str, Any] = {

@@ -30,6 +30,8 @@ GROUPS: dict[str, list[tuple[str, str, str]]] = {
     ],
     "Gateways": [
         ("Imports", "upload_file", "billing.gatewayimport"),
+        ("Polling", "sync", "billing.pollstate"),
+        ("Gaps", "link_off", "billing.pollgap"),
         ("Limits", "tune", "billing.gatewayconfig"),
         ("Tool prices", "sell", "billing.toolprice"),
     ],

@@ -3,22 +3,32 @@
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db.models import Model
 from django.db.models.functions import Now
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
 
 from billing.admin import columns, figures
 from billing.admin.columns import column
+from billing.admin.confirm import change_url, confirmation
 from billing.admin.facts import FactAdmin
-from billing.admin.theme import FileInput, ModelAdmin, Select, TextInput
+from billing.admin.theme import FileInput, ModelAdmin, Select, TextInput, action
 from billing.gateway.documents import BadExport
 from billing.gateway.exports import KINDS
+from billing.gateway.poll import poll
 from billing.gateway.settings import read_quota
 from billing.gateway.uploads import queue, read_upload
 from billing.ingest.decode import Rejection
-from billing.models import GatewayConfig, GatewayImport, Source, ToolPrice
+from billing.models import (
+    GatewayConfig,
+    GatewayImport,
+    PollGap,
+    PollState,
+    Source,
+    ToolPrice,
+)
 from billing.models.gateway_work import WorkStatus
 from billing.models.sources import SourceKind
 
@@ -152,6 +162,7 @@ class GatewayConfigAdmin(ModelAdmin):
     """A gateway's limits, in effect at once. For a polled gateway its own word comes back."""
 
     form = ConfigForm
+    actions_detail = ("poll",)
     list_select_related = ("source",)
     search_fields = ("source__slug",)
     list_display = ("source", "started", "limit", "price", "updated")
@@ -179,6 +190,24 @@ class GatewayConfigAdmin(ModelAdmin):
         """Empty its fields instead."""
         return False
 
+    def has_poll_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """Who may change sources may have them asked."""
+        return request.user.has_perm("billing.change_source")
+
+    @action(description="Poll now", permissions=["poll"])
+    def poll(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Read what is new at the gateway, after asking."""
+        config = get_object_or_404(GatewayConfig, pk=object_id)
+        if request.method != "POST":
+            explanation = "Everything new is read from the gateway. It may take a minute or two."
+            return confirmation(self, request, config, "Poll now", explanation)
+        if poll(config.source_id, is_asked=True):
+            messages.success(request, "Polled. Polling says how each part went.")
+        else:
+            why = "Another poll is under way, or the source has no address or admin key."
+            messages.warning(request, why)
+        return HttpResponseRedirect(change_url(config))
+
 
 @admin.register(ToolPrice)
 class ToolPriceAdmin(ModelAdmin):
@@ -190,3 +219,46 @@ class ToolPriceAdmin(ModelAdmin):
     list_display = ("tool", "price", "source")
     fields = (("source", "tool"), "credits_per_call")
     price = columns.number("Credits a call", "credits_per_call")
+
+
+class PollAdmin(FactAdmin):
+    """What polling keeps, by source."""
+
+    list_filter = ("source",)
+    source_name = column("Source", lambda row: row.source_slug)
+
+
+@admin.register(PollState)
+class PollStateAdmin(PollAdmin):
+    """How far each part of each polled gateway is, and what went wrong."""
+
+    list_display = ("source_name", "resource", "state", "succeeded_listed", "failures", "error")
+    fieldsets = (
+        (None, {"fields": (("source_name", "resource"), ("polled", "succeeded"))}),
+        ("Trouble", {"fields": (("failures", "error"),)}),
+        ("Read up to", {"fields": ("cursor",)}),
+    )
+    readonly_fields = columns.fields_of(fieldsets)
+    state = columns.column("State", lambda row: "In trouble" if row.error else "In step")
+    state.label = {"In trouble": "danger", "In step": "success"}  # type: ignore[attr-defined]  # how unfold colours a label
+    polled = columns.moment("Last tried", "polled_at")
+    succeeded = columns.moment("Last read", "succeeded_at")
+    succeeded_listed = columns.listed_moment("Last read", "succeeded_at")
+
+
+@admin.register(PollGap)
+class PollGapAdmin(PollAdmin):
+    """What a gateway had dropped, or may have, before it was read."""
+
+    list_display = ("noticed", "source_name", "resource", "missing_shown", "from_when", "to_when")
+    fieldsets = (
+        (None, {"fields": (("source_name", "resource", "noticed"), "reason")}),
+        ("What is missing", {"fields": (("missing_shown", "from_when", "to_when"),)}),
+    )
+    readonly_fields = columns.fields_of(fieldsets)
+    noticed = columns.listed_moment("Noticed", "noticed_at")
+    from_when = columns.moment("Last record before", "after")
+    to_when = columns.moment("First record after", "before")
+    missing_shown = column(
+        "Records", lambda row: "unknown" if row.missing is None else figures.exact(row.missing)
+    )
