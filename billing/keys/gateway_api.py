@@ -1,7 +1,6 @@
 """A gateway's own API, as an admin of it: one request at a time, and what can be known of it."""
 
 import http.client
-import ssl
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -9,6 +8,7 @@ from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
+from billing.gateway.connect import Forbidden, opened
 from billing.gateway.redact import redacted
 from billing.models import Source
 
@@ -61,19 +61,12 @@ class GatewayApi:
         return _understood(response.status, said)
 
     def _connected(self) -> http.client.HTTPConnection:
-        host, port = self._address.hostname or "", self._address.port
-        connection: http.client.HTTPConnection
-        if self._address.scheme == "https":
-            context = ssl.create_default_context()
-            connection = http.client.HTTPSConnection(host, port, timeout=TIMEOUT_S, context=context)
-        else:
-            connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT_S)
         try:
-            connection.connect()
+            return opened(self._address, TIMEOUT_S)
+        except Forbidden as error:
+            raise Refusal(f"The portal does not connect there: {error}.") from error
         except OSError as error:
-            connection.close()
             raise NotSent(f"The gateway cannot be reached: {error}.") from error
-        return connection
 
 
 def _understood(status: int, said: bytes) -> Mapping[str, Any]:

@@ -274,6 +274,16 @@ def test_actions_on_a_key_go_one_after_the_other(
     assert gateway.posts() == ["POST /keys/suspend", "POST /keys/resume"]
 
 
+def test_nothing_is_sent_where_the_portal_may_not_connect(
+    support: Caller, gateway: Gateway, key: ApiKey, settings: Any
+) -> None:
+    settings.PAYGATE_GATEWAY_ALLOW_PRIVATE = False
+    status, outcome = acted(support, key, "suspend", key=SECRET)
+    assert status == "failed"
+    assert outcome.startswith("The portal does not connect there: 127.0.0.1 is private")
+    assert gateway.asked == []
+
+
 def test_it_gives_up_in_the_end(support: Caller, gateway: Gateway, key: ApiKey) -> None:
     gateway.stop()
     action = queued(support, key, "suspend")
