@@ -7,7 +7,6 @@ highest value ever shown, one row per series in analytics_metriccounter.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from decimal import Decimal
 
 from django.conf import settings
@@ -19,6 +18,8 @@ from django_prometheus.exports import (  # type: ignore[import-untyped]  # ships
 )
 from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 
+from analytics import gateway_metrics
+from analytics.exposition import Family, exposition, label, shown
 from billing.api.authentication import presented_secret, token_for
 from billing.api.fields import exact_text
 from billing.api.problems import problem
@@ -29,22 +30,7 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 SETTLEMENT_MS = (100, 500, 1000, 2000, 5000, 10000, 30000, 60000)
 GAS = (21000, 50000, 100000, 200000, 500000, 1000000)
 
-
-@dataclass(frozen=True)
-class Family:
-    """A metric: its series share type and help."""
-
-    name: str
-    type: str
-    help: str
-
-    def owns(self, series: str) -> bool:
-        """Whether a series name is one of this metric's."""
-        parts = ("", "_bucket", "_sum", "_count") if self.type == "histogram" else ("",)
-        return any(series == self.name + part for part in parts)
-
-
-FAMILIES = (
+OWN = (
     Family("facilitator_payments_total", "counter", "Payments by outcome."),
     Family("facilitator_volume_usd", "counter", "Settled volume in USD; no testnets."),
     Family("facilitator_fees_usd", "counter", "Facilitator fees in USD; no testnets."),
@@ -58,12 +44,7 @@ FAMILIES = (
     Family("paygate_stale_mark_age_seconds", "gauge", "Age of the oldest stale mark."),
     Family("paygate_verify_mismatches_total", "counter", "Buckets verify found wrong."),
 )
-COUNTERS = [
-    name
-    for family in FAMILIES
-    if family.type != "gauge"
-    for name in (family.name, f"{family.name}_bucket", f"{family.name}_sum", f"{family.name}_count")
-]
+FAMILIES = OWN + gateway_metrics.FAMILIES
 USD = ["facilitator_volume_usd", "facilitator_fees_usd"]
 
 
@@ -125,17 +106,14 @@ pending as (
     group by 1
 ),
 found as (
-    select v.place, v.name, v.value::numeric as value, concat_ws(',', format('network="%%s"',
-        replace(replace(replace(s.label, '\\', '\\\\'), '"', '\\"'), chr(10), '\\n')),
-        nullif(v.labels, '')) as labels
+    select v.place, v.name, v.value::numeric as value,
+        concat_ws(',', {label("network", "s.label")}, nullif(v.labels, '')) as labels
     from stat s cross join lateral (values
         {_VALUES}
     ) v (place, name, labels, value)
     where not (v.name = any(%(usd)s) and s.is_outside_usd)
     union all
-    select 100, 'facilitator_pending_payments', payments,
-        format('network="%%s"', replace(replace(replace(
-            label, '\\', '\\\\'), '"', '\\"'), chr(10), '\\n')) from pending
+    select 100, 'facilitator_pending_payments', payments, {label("network", "label")} from pending
     union all
     select 101, 'facilitator_active_websocket_clients', count(*), ''
     from analytics_liveconnection where seen_at > now() - interval '15 seconds'
@@ -143,7 +121,7 @@ found as (
     select 102, 'paygate_ingest_events_total', v.value, format('outcome="%%s"', v.outcome)
     from (select coalesce(sum(accepted), 0) as accepted, coalesce(sum(duplicate), 0) as duplicate,
               coalesce(sum(conflict), 0) as conflict, coalesce(sum(rejected), 0) as rejected
-          from billing_ingestreceipt) r
+          from analytics_receipt_live) r
     cross join lateral (values ('accepted', r.accepted), ('duplicate', r.duplicate),
         ('conflict', r.conflict), ('rejected', r.rejected)) v (outcome, value)
     union all
@@ -158,43 +136,15 @@ found as (
     union all
     select 106, 'paygate_verify_mismatches_total', coalesce(sum(mismatches), 0), ''
     from analytics_rollupstate
-),
-raised as (
-    insert into analytics_metriccounter as kept (name, labels, value)
-    select name, labels, value from found
-    where name = any(%(counters)s) and value > 0 order by name, labels
-    on conflict (name, labels) do update set value = excluded.value
-    where kept.value < excluded.value
 )
-select f.name, f.labels, trim_scale(
-    case when f.name = any(%(counters)s) then greatest(f.value, k.value) else f.value end)
-from found f
-left join analytics_metriccounter k on k.name = f.name and k.labels = f.labels
-order by f.name, regexp_replace(f.labels, ',?le=.*', '') collate "C", f.place
 """  # noqa: S608 - composed of constants
-
-
-def samples() -> list[tuple[str, str, Decimal]]:
-    """Every series as (name, labels in text form, value); one statement, one snapshot."""
-    with connection.cursor() as cursor:
-        cursor.execute(SAMPLES, {"usd": USD, "counters": COUNTERS})
-        rows: list[tuple[str, str, Decimal]] = cursor.fetchall()
-    return rows
 
 
 def text() -> str:
     """The portal's own metrics in text format."""
-    rows = samples()
-    return "".join(_family_text(family, rows) for family in FAMILIES)
-
-
-def _family_text(family: Family, rows: list[tuple[str, str, Decimal]]) -> str:
-    lines = [f"# HELP {family.name} {family.help}", f"# TYPE {family.name} {family.type}"]
-    for name, labels, value in rows:
-        if family.owns(name):
-            shown = f"{{{labels}}}" if labels else ""
-            lines.append(f"{name}{shown} {exact_text(value)}")
-    return "\n".join(lines) + "\n"
+    with connection.cursor() as cursor:
+        samples = shown(cursor, SAMPLES, OWN, {"usd": USD})
+    return exposition(FAMILIES, [*samples, *gateway_metrics.samples()])
 
 
 @require_safe

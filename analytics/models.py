@@ -306,7 +306,7 @@ class MetricCounter(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     name = models.CharField(max_length=100)
-    labels = models.CharField(max_length=200, blank=True, default="")
+    labels = models.CharField(max_length=400, blank=True, default="")
     value = ExactField()
 
     class Meta:
@@ -409,3 +409,89 @@ class UsageQuarter(models.Model):
     def __str__(self) -> str:
         """When, and of which namespace."""
         return f"{self.bucket} {self.namespace or ''}".strip()
+
+
+class UsageTool(models.Model):
+    """All-time calls of a tool by outcome, as folded so far; add UsageDelta for the exact figure.
+
+    `outcome` is `allowed`, `refund`, or the category of a denial.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    source_id = models.BigIntegerField()
+    tool = models.TextField(db_collation="C")
+    outcome = models.CharField(max_length=40, db_collation="C")
+    digest = models.UUIDField(help_text="Of tool and outcome: too long for an index.")
+    calls = models.BigIntegerField()
+    credits = ExactField()
+
+    class Meta:
+        ordering = ["source_id", "tool", "outcome"]
+        constraints = [
+            models.UniqueConstraint(fields=["source_id", "digest"], name="usage_tool_once")
+        ]
+
+    def __str__(self) -> str:
+        """Tool and outcome."""
+        return f"{self.tool}: {self.outcome}"
+
+
+class MetricTool(models.Model):
+    """A tool with a label of its own in /metrics, for good.
+
+    What it had when it got the label stays under the label `other`, where it was shown before: so
+    no counter falls and none counts twice.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    source_id = models.BigIntegerField()
+    tool = models.CharField(max_length=100, db_collation="C")
+    allowed_before = models.BigIntegerField()
+    denied_before = models.BigIntegerField()
+    credits_before = ExactField()
+
+    class Meta:
+        ordering = ["source_id", "tool"]
+        constraints = [
+            models.UniqueConstraint(fields=["source_id", "tool"], name="metric_tool_once")
+        ]
+
+    def __str__(self) -> str:
+        """The tool."""
+        return self.tool
+
+
+class Receipts(models.Model):
+    """What became of the items that a source posted."""
+
+    source_id = models.BigIntegerField()
+    accepted = models.BigIntegerField()
+    duplicate = models.BigIntegerField()
+    conflict = models.BigIntegerField()
+    rejected = models.BigIntegerField()
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        """The counts."""
+        return f"{self.accepted}+{self.duplicate}+{self.conflict}+{self.rejected}"
+
+
+class ReceiptTotal(Receipts):
+    """All receipts of a source as folded so far; add ReceiptDelta for the exact figure."""
+
+    id = models.BigAutoField(primary_key=True)
+
+    class Meta:
+        ordering = ["source_id"]
+        constraints = [models.UniqueConstraint(fields=["source_id"], name="receipt_total_once")]
+
+
+class ReceiptDelta(Receipts):
+    """A receipt not folded yet, written by a trigger with it."""
+
+    id = models.BigAutoField(primary_key=True)
+
+    class Meta:
+        ordering = ["-id"]

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from analytics import rollups, usage, verify
+from analytics import receipts, rollups, usage, verify
 
 
 @shared_task
@@ -13,8 +13,9 @@ def roll_stale_buckets() -> int:
 
 @shared_task
 def fold_running_totals() -> int:
-    """Every minute: running deltas of payments and of metered calls into totals."""
-    return rollups.fold_totals(limit_seconds=20) + usage.fold_usage(limit_seconds=20)
+    """Every minute: deltas of payments, of metered calls and of receipts into totals."""
+    totals = rollups.fold_totals(limit_seconds=20) + usage.fold_usage(limit_seconds=20)
+    return totals + receipts.fold_receipts(limit_seconds=10)
 
 
 @shared_task

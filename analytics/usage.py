@@ -36,7 +36,8 @@ def _fold_some() -> int:
         return int(cursor.fetchone()[0])
 
 
-# What the calls say minus what deltas and totals say, by kind; and by quarter hour and namespace.
+# What the calls say minus what deltas and totals say: by kind; by quarter hour and namespace; by
+# tool and outcome.
 VERIFY = """
 select count(*) from (
     select 1
@@ -68,6 +69,17 @@ select count(*) from (
     ) quarters
     group by source_id, bucket, namespace
     having sum(calls) <> 0 or sum(credits) <> 0
+    union all
+    select 1
+    from (
+        select source_id, tool, analytics_outcome(allowed, deny_reason) as outcome, 1 as calls,
+            credits
+        from billing_usageevent
+        union all
+        select source_id, tool, outcome, -calls, -credits from analytics_tool_live
+    ) tools
+    group by source_id, tool, outcome
+    having sum(calls) <> 0 or sum(credits) <> 0
 ) differences
 """
 
@@ -77,12 +89,13 @@ lock table billing_usageevent in share mode;
 delete from analytics_usagedelta;
 delete from analytics_usagetotal;
 delete from analytics_usagequarter;
+delete from analytics_usagetool;
 select analytics_recount_usage();
 """
 
 
 def usage_mismatches() -> int:
-    """Kinds and quarter hours whose rolled calls or credits differ from the calls themselves."""
+    """Kinds, quarter hours and tools whose rolled calls or credits differ from the calls."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("select pg_advisory_xact_lock(%s, 0)", [FOLD_LOCK])
         cursor.execute(VERIFY)

@@ -255,6 +255,7 @@ PAYGATE_ZONES = zones("PAYGATE_ZONES", "UTC")  # zones whose daily unique counts
 PAYGATE_REPORT_TIMEOUT_MS = integer("PAYGATE_REPORT_TIMEOUT_MS", 30_000, minimum=100)
 PAYGATE_ADMIN_REQUESTS_PER_MINUTE = integer("PAYGATE_ADMIN_REQUESTS_PER_MINUTE", 120)
 PAYGATE_METRICS_NETWORKS = words("PAYGATE_METRICS_NETWORKS", "127.0.0.1/32,::1/128")
+PAYGATE_METRICS_TOOLS = integer("PAYGATE_METRICS_TOOLS", 100)  # labels of tools, by source
 # A gateway on a private network is usual; metadata services and link-local addresses never are.
 PAYGATE_GATEWAY_ALLOW_PRIVATE = boolean("PAYGATE_GATEWAY_ALLOW_PRIVATE", default=True)
 PAYGATE_MAX_MARK_AGE_SECONDS = integer("PAYGATE_MAX_MARK_AGE_SECONDS", 600, minimum=60)

@@ -38,7 +38,7 @@ class Migration(migrations.Migration):
                 ('source_id', models.BigIntegerField()),
                 ('bucket', models.DateTimeField()),
                 ('namespace', models.TextField(db_collation='C', null=True)),
-                ('digest', models.UUIDField(help_text='Of the namespace, which may be longer than an index holds.')),
+                ('digest', models.UUIDField(help_text='Of the namespace: too long for an index.')),
                 ('calls', models.BigIntegerField()),
                 ('allowed', models.BigIntegerField()),
                 ('refused', models.BigIntegerField(help_text='Denied with a reason.')),

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from analytics import rollups, verify
+from analytics import receipts, rollups, usage, verify
 
 
 def _moment(text: str) -> datetime:
@@ -41,7 +41,8 @@ class Command(BaseCommand):
 
     def _run(self, options: dict[str, Any]) -> None:
         rolled = rollups.roll_stale(options["seconds"])
-        folded = rollups.fold_totals(options["seconds"])
+        folds = (rollups.fold_totals, usage.fold_usage, receipts.fold_receipts)
+        folded = sum(fold(options["seconds"]) for fold in folds)
         self.stdout.write(f"rolled {rolled} buckets, folded {folded} totals")
 
     def _rebuild(self, options: dict[str, Any]) -> None:
