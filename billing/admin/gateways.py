@@ -7,8 +7,10 @@ from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db.models import Model
 from django.db.models.functions import Now
+from django.db.utils import OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
 
 from billing.admin import columns, figures
 from billing.admin.columns import column
@@ -18,6 +20,7 @@ from billing.admin.theme import FileInput, ModelAdmin, Select, TextInput, action
 from billing.gateway.documents import BadExport
 from billing.gateway.exports import KINDS
 from billing.gateway.poll import poll
+from billing.gateway.reconcile import reconcile, tables
 from billing.gateway.settings import read_quota
 from billing.gateway.uploads import queue, read_upload
 from billing.ingest.decode import Rejection
@@ -41,6 +44,7 @@ KIND_CHOICES = [
     ("groups", "Groups: GET /groups"),
     ("config", "Settings: GET /pricing, /info or /status, or a file of settings"),
 ]
+DAYS = ("30", "7", "1", "365")
 WORK_COLOURS = {
     WorkStatus.QUEUED.label: "info",
     WorkStatus.RUNNING.label: "info",
@@ -162,7 +166,7 @@ class GatewayConfigAdmin(ModelAdmin):
     """A gateway's limits, in effect at once. For a polled gateway its own word comes back."""
 
     form = ConfigForm
-    actions_detail = ("poll",)
+    actions_detail = ("poll", "reconciliation")
     list_select_related = ("source",)
     search_fields = ("source__slug",)
     list_display = ("source", "started", "limit", "price", "updated")
@@ -207,6 +211,29 @@ class GatewayConfigAdmin(ModelAdmin):
             why = "Another poll is under way, or the source has no address or admin key."
             messages.warning(request, why)
         return HttpResponseRedirect(change_url(config))
+
+    @action(description="Reconciliation", permissions=["view"])
+    def reconciliation(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """What each ledger has that another lacks."""
+        config = get_object_or_404(GatewayConfig.objects.select_related("source"), pk=object_id)
+        asked = request.GET.get("days", "")
+        days = int(asked) if asked in DAYS else int(DAYS[0])
+        try:
+            found = tables(reconcile(config.source, days))
+        except OperationalError:
+            messages.error(request, "It took too long. Ask for fewer days.")
+            return HttpResponseRedirect(change_url(config))
+        context: dict[str, Any] = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "original": config,
+            "title": f"Reconciliation of {config.source}",
+            "tables": found,
+            "days": days,
+            "spans": DAYS,
+            "back": change_url(config),
+        }
+        return TemplateResponse(request, "admin/billing/reconciliation.html", context)
 
 
 @admin.register(ToolPrice)
