@@ -7,6 +7,7 @@ it was, and two at once store each chunk once.
 
 from datetime import UTC, datetime
 from time import monotonic
+from typing import Any
 
 import msgspec
 from celery import current_app
@@ -17,13 +18,26 @@ from django.db.models.functions import Now
 from billing.gateway.batches import Batch, Chunk, chunks
 from billing.gateway.documents import plain_bytes
 from billing.gateway.exports import read_export
+from billing.gateway.key_records import KeyRecord
 from billing.models import GatewayImport
 from billing.models.gateway_work import WorkStatus
 
 TASK = "billing.tasks.store_import"
 OPEN = (WorkStatus.QUEUED, WorkStatus.RUNNING)
 LIMIT_SECONDS = 200.0
-_PACK, _UNPACK = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder(Batch)
+_NULL = b"null"
+
+
+# A record may hold JSON as it came or none, which the decoder cannot tell apart by itself.
+_KeptKey = msgspec.defstruct(
+    "KeptKey",
+    [
+        (column.name, msgspec.Raw if column.type == msgspec.Raw | None else column.type)
+        for column in msgspec.structs.fields(KeyRecord)
+    ],
+)
+_KeptBatch = msgspec.defstruct("KeptBatch", [("keys", list[_KeptKey], [])], bases=(Batch,))  # type: ignore[valid-type]  # made at run time
+_DECODER = msgspec.json.Decoder(_KeptBatch)
 
 
 def read_upload(kind: str, body: bytes, at: datetime | None = None) -> Batch:
@@ -39,7 +53,7 @@ def read_upload(kind: str, body: bytes, at: datetime | None = None) -> Batch:
 
 def queue(row: GatewayImport, batch: Batch) -> None:
     """Save an import, new but for what was read, and have it stored."""
-    row.records = _PACK.encode(batch)
+    row.records = msgspec.json.encode(batch)
     row.total, row.rejected = batch.read, len(batch.refused)
     row.detail = "\n".join(batch.details())
     row.save()
@@ -61,7 +75,7 @@ def store_upload(import_id: int, limit_seconds: float = LIMIT_SECONDS) -> int:
 
 def _store_rest(row: GatewayImport, end: float) -> int:
     stored, position = 0, 0
-    for chunk in chunks(_UNPACK.decode(bytes(row.records or b""))):
+    for chunk in chunks(_batch(bytes(row.records or b""))):
         if position >= row.done and not _store_chunk(row, chunk, position):
             return stored
         stored += chunk.size if position >= row.done else 0
@@ -81,6 +95,21 @@ def store_open_uploads(limit_seconds: float = LIMIT_SECONDS) -> int:
     ):
         stored += store_upload(pk, max(end - monotonic(), 0))
     return stored
+
+
+def _batch(text: bytes) -> Batch:
+    """What was kept of an upload."""
+    kept: Any = _DECODER.decode(text)
+    kept.keys = [KeyRecord(**_members(key)) for key in kept.keys]
+    batch: Batch = kept
+    return batch
+
+
+def _members(key: msgspec.Struct) -> dict[str, Any]:
+    return {
+        name: None if isinstance(value, msgspec.Raw) and bytes(value) == _NULL else value
+        for name, value in msgspec.structs.asdict(key).items()
+    }
 
 
 def _store_chunk(row: GatewayImport, chunk: Chunk, position: int) -> bool:

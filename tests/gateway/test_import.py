@@ -243,6 +243,17 @@ def test_an_upload_is_stored_by_the_task_and_shown_with_its_progress(staff: Clie
     assert uploads.store_upload(row.pk) == 0
 
 
+def test_an_upload_ends_in_the_same_records_as_the_command(staff: Client) -> None:
+    by_upload, by_command = gateway("up"), gateway("down")
+    for kind, name in (("backup", "backup.json"), ("usage", "usage.json"), ("config", "info.json")):
+        upload(staff, by_upload, kind, recorded(name))
+        run("down", f"--{kind}", str(GOLDEN / name))
+    uploads.store_open_uploads()
+    assert dump(by_upload) == dump(by_command)
+    limits = GatewayConfig.objects.values_list("server_version", "rate_limit_per_min")
+    assert list(limits) == [("10.24.0", 30)] * 2
+
+
 def test_nothing_kept_of_an_upload_holds_a_secret(staff: Client) -> None:
     upload(staff, gateway("gw"), "backup", recorded("backup.json"))
     kept = bytes(GatewayImport.objects.get().records or b"")
