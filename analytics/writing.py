@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from functools import cache
 from typing import Any, get_args, get_origin, get_type_hints
 
 from analytics.serializers import bare_type, camel, result_field
@@ -20,10 +19,18 @@ def to_data(result: Any) -> Any:
     """
     if isinstance(result, list):
         return [to_data(item) for item in result]
-    return _shape_writer(type(result))(result)
+    return _compiled_writer(type(result))(result)
 
 
-@cache
+_compiled: dict[type, Writer] = {}
+
+
+def _compiled_writer(shape: type) -> Writer:
+    if shape not in _compiled:
+        _compiled[shape] = _shape_writer(shape)
+    return _compiled[shape]
+
+
 def _shape_writer(shape: type) -> Writer:
     """Writes a dataclass: its fields in order, those that are left out when None left out."""
     hints = get_type_hints(shape, include_extras=True)
@@ -50,7 +57,7 @@ def _writer(annotation: Any) -> Writer | None:
     bare = bare_type(annotation)
     origin, args = get_origin(bare), get_args(bare)
     if isinstance(bare, type) and is_dataclass(bare):
-        return _shape_writer(bare)
+        return _compiled_writer(bare)
     if origin is list:
         return _list_writer(_writer(args[0]))
     if origin is dict:

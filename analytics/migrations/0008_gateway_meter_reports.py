@@ -130,16 +130,12 @@ language sql stable parallel safe as $$
 $$;
 """
 
-# The object in a JSON column, which may hold it as such or as its text; null when there is none.
+# The object in a JSON column; null when there is none.
 # gateway_limit: a limit in a quota; what is no number is none.
 OBJECTS = """
 create function gateway_object(value jsonb) returns jsonb
 language sql immutable parallel safe as $$
-    select case jsonb_typeof(value)
-        when 'object' then value
-        when 'string' then
-            case when left(value #>> '{}', 1) = '{' then (value #>> '{}')::jsonb end
-        end
+    select case when jsonb_typeof(value) = 'object' then value end
 $$;
 create function gateway_limit(quota jsonb, name text) returns numeric
 language sql immutable parallel safe as $$

@@ -200,19 +200,31 @@ language sql stable parallel safe as $$
     cross join lateral (
         select {QUARTER} as bucket, u.namespace, u.allowed, u.deny_reason, u.credits
         from billing_source s
-        join billing_usageevent u on u.source_id = s.id
+        cross join lateral (
+            -- by rank alone, for it is what the index of a source is ordered by
+            select c.at, c.namespace, c.allowed, c.deny_reason, c.credits
+            from billing_usageevent c
+            where c.source_id = s.id
+              and c.rank >= floor(extract(epoch from greatest(e.high, p_from)) * 1000)::bigint
+                  * 1048576
+              and c.rank < (ceil(extract(epoch from p_to) * 1000)::bigint + 1) * 1048576
+            offset 0
+        ) u
         where (p_sources is null or s.id = any(p_sources))
-          and u.rank >= floor(extract(epoch from greatest(e.high, p_from)) * 1000)::bigint
-              * 1048576
           and u.at >= greatest(e.high, p_from) and u.at < p_to
         union all
         select {QUARTER}, u.namespace, u.allowed, u.deny_reason, u.credits
         from billing_source s
-        join billing_usageevent u on u.source_id = s.id
+        cross join lateral (
+            select c.at, c.namespace, c.allowed, c.deny_reason, c.credits
+            from billing_usageevent c
+            where c.source_id = s.id
+              and c.rank >= floor(extract(epoch from p_from) * 1000)::bigint * 1048576
+              and c.rank < (ceil(extract(epoch from e.low) * 1000)::bigint + 1) * 1048576
+            offset 0
+        ) u
         where (p_sources is null or s.id = any(p_sources))
           and e.low > p_from and u.at >= p_from and u.at < least(e.low, e.high, p_to)
-          and u.rank >= floor(extract(epoch from p_from) * 1000)::bigint * 1048576
-          and u.rank < (ceil(extract(epoch from e.low) * 1000)::bigint + 1) * 1048576
     ) d
     group by 1, 2
 $$;

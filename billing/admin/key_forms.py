@@ -13,7 +13,6 @@ from billing.keys.values import (
     checked_namespace,
     checked_networks,
     checked_tags,
-    object_of,
 )
 from billing.models import ApiKey, KeyGroup, Source
 from billing.models.gateway_work import KeyActionKind
@@ -148,12 +147,12 @@ class TagsForm(ActForm):
     def __init__(self, key: ApiKey, data: Any = None) -> None:
         """The present ones to begin with."""
         super().__init__(key, data)
-        self.fields["tags"].initial = tags_text(object_of(key.tags))
+        self.fields["tags"].initial = tags_text(key.tags)
 
     def clean_tags(self) -> dict[str, str | None]:
         """What is set, and null for what is there no more."""
         wanted = tags_from(self.cleaned_data["tags"])
-        return {**dict.fromkeys(object_of(self.key.tags)), **wanted}
+        return {**dict.fromkeys(self.key.tags), **wanted}
 
     def params(self) -> dict[str, Any]:
         """The changes."""

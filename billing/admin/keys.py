@@ -32,7 +32,6 @@ from billing.admin.theme import action
 from billing.gateway.redact import mask, redacted
 from billing.keys.issue import issue_key
 from billing.keys.secrets import FULL_KEY, find_keys
-from billing.keys.values import object_of
 from billing.models import ApiKey, KeyAction, KeyNote, RequestLog, UsageEvent
 
 STANDINGS = {
@@ -62,13 +61,13 @@ def standing_column() -> columns.Column:
 def tags_shown(key: Any) -> str:
     """Names and values on one line."""
     return (
-        ", ".join(f"{name}={value}" for name, value in object_of(key.tags).items()) or figures.EMPTY
+        ", ".join(f"{name}={value}" for name, value in key.tags.items()) or figures.EMPTY
     )
 
 
 def quota_shown(key: Any) -> str:
     """The key's own limits beside what it used."""
-    quota = object_of(key.quota)
+    quota = key.quota
     if not quota:
         return "as the source's"
     used = {

@@ -47,7 +47,7 @@ class CheckedField(serializers.JSONField):
 
     def to_representation(self, value: Any) -> Any:
         """The object."""
-        return values.object_of(value)
+        return value
 
 
 def checked(check: Callable[[Any], Any], data: Any) -> Any:

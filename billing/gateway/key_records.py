@@ -51,15 +51,15 @@ class KeyRecord(msgspec.Struct):
     denied_countries: list[str]
     expires_at: str | None
     expires_text: str
-    quota: str | None
+    quota: msgspec.Raw | None
     quota_daily_calls: int
     quota_monthly_calls: int
     quota_daily_credits: str
     quota_monthly_credits: str
     quota_day: str
     quota_month: str
-    auto_topup: str | None
-    tags: str
+    auto_topup: msgspec.Raw | None
+    tags: msgspec.Raw
     namespace: str
     group_id: str
     notes: list[str]
@@ -76,7 +76,7 @@ class GroupRecord(msgspec.Struct):
     denied_tools: list[str]
     ip_allowlist: list[str]
     rate_limit_per_min: int
-    tags: str
+    tags: msgspec.Raw
     created_at: str | None
     position: int
 
@@ -109,7 +109,7 @@ def read_key(record: Record, position: int | None) -> KeyRecord:
         expires_text=said,
         **_quota(record),
         auto_topup=_object(record, "autoTopup"),
-        tags=_object(record, "tags") or "{}",
+        tags=_object(record, "tags") or msgspec.Raw(b"{}"),
         namespace=verbatim(record.get("namespace"), "namespace", LONGEST_NAMESPACE) or "default",
         group_id=verbatim(record.get("group"), "group", 64) or "",
         notes=_notes(record),
@@ -156,7 +156,7 @@ def read_group(record: Record, position: int) -> GroupRecord:
         denied_tools=texts(record, "deniedTools"),
         ip_allowlist=texts(record, "ipAllowlist"),
         rate_limit_per_min=count(record.get("rateLimitPerMin"), "rateLimitPerMin"),
-        tags=_object(record, "tags") or "{}",
+        tags=_object(record, "tags") or msgspec.Raw(b"{}"),
         created_at=instant(created, "createdAt") if created else None,
         position=position,
     )
@@ -170,13 +170,13 @@ def texts(record: Record, name: str) -> list[str]:
     return [verbatim(item, name) or "" for item in value]
 
 
-def _object(record: Record, name: str) -> str | None:
+def _object(record: Record, name: str) -> msgspec.Raw | None:
     value = record.get(name)
     if value is None:
         return None
     if not isinstance(value, Mapping):
         raise Rejection("wrong_type", f"{name} is not an object")
-    return json_text(value)
+    return msgspec.Raw(json_text(value).encode())
 
 
 def _notes(record: Record) -> list[str]:

@@ -6,7 +6,6 @@ from datetime import datetime
 from ipaddress import ip_network
 from typing import Any
 
-import msgspec
 from django.db import connection
 
 NAMESPACE = re.compile(r"[a-z0-9-]{1,50}")
@@ -23,11 +22,6 @@ def now_ms() -> datetime:
         cursor.execute("select date_trunc('milliseconds', clock_timestamp())")
         moment: datetime = cursor.fetchone()[0]
     return moment
-
-
-def object_of(value: Any) -> Any:
-    """A JSON object of a key, which imports keep as the text they received."""
-    return msgspec.json.decode(value) if isinstance(value, str) else value
 
 
 def checked_namespace(text: str) -> str:

@@ -72,7 +72,7 @@ class Migration(migrations.Migration):
                 ('source', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='keys', to='billing.source')),
             ],
             options={
-                'ordering': ['-id'],
+                'verbose_name': 'API key', 'ordering': ['-id'],
             },
         ),
         migrations.CreateModel(

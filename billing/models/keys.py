@@ -67,6 +67,7 @@ class ApiKey(models.Model):
     )
 
     class Meta:
+        verbose_name = "API key"
         ordering = ["-id"]
         constraints = [
             models.UniqueConstraint(fields=["source", "digest"], name="key_digest_once"),

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.models import F
 
+from analytics.models import UsageQuarter, UsageTotal
 from analytics.usage import fold_usage, usage_mismatches, verify_usage
 from billing.gateway.records import Call, read_call
 from billing.gateway.store import placed, store_delivered, store_exported_calls
@@ -126,13 +128,9 @@ def test_what_differs_is_found_and_counted_anew() -> None:
     source = Source.objects.create(slug="g", kind="paygate")
     store_delivered(source.pk, calls(random.Random(5), 60), [])
     fold_usage()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "update analytics_usagetotal set calls = calls + 1 where id = (select min(id) from analytics_usagetotal)"
-        )
-        cursor.execute(
-            "delete from analytics_usagequarter where id = (select max(id) from analytics_usagequarter)"
-        )
+    newest = UsageTotal.objects.latest("pk")
+    UsageTotal.objects.filter(pk=newest.pk).update(calls=F("calls") + 1)
+    UsageQuarter.objects.latest("bucket").delete()
     assert usage_mismatches() == 2
     assert verify_usage() == 2
     assert usage_mismatches() == 0

@@ -15,8 +15,8 @@ ANY_LIMIT = (
 WEAKNESSES = """
 select k.name, k.place,
     cardinality(a.ip_allowlist) = 0 as is_open_to_all_ips,
-    not (coalesce((a.quota #>> '{}')::jsonb @@ %(any_limit)s::jsonpath, false)
-         or coalesce((c.quota #>> '{}')::jsonb @@ %(any_limit)s::jsonpath, false)) as has_no_quota,
+    not (coalesce(a.quota @@ %(any_limit)s::jsonpath, false)
+         or coalesce(c.quota @@ %(any_limit)s::jsonpath, false)) as has_no_quota,
     cardinality(a.allowed_tools) = 0 as has_all_tools,
     a.spending_limit = 0 as has_no_spending_limit,
     k.expires_text is null as never_expires,
