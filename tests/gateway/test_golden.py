@@ -4,14 +4,15 @@ from datetime import datetime
 
 import pytest
 
-from analytics.registry import Family, all_reports, find_report
+from analytics.api.dropin import ANALYSES
+from analytics.registry import Family, find_report
 from analytics.units import iso_ms
 from billing.api.renderers import exact_json
 from tests.gateway.conftest import NOW, START, recorded, said
 
 pytestmark = pytest.mark.django_db
 
-SLUGS = [report.slug for report in all_reports() if report.family is Family.GATEWAY]
+SLUGS = set(ANALYSES)  # one that is not registered fails; reports beyond these have other tests
 # Counters of the gateway's own process, and answers that the act of recording changed.
 OWN_COUNTS = {"webhook-health"}
 RECORDED = {"audit-summary", "compliance-export"}
@@ -28,12 +29,12 @@ def answered(slug: str, source: str, now: datetime, **query: str) -> bytes:
     return exact_json(find_report(slug, Family.GATEWAY).answer(asked).data)
 
 
-@pytest.mark.parametrize("slug", sorted(set(SLUGS) - OWN_COUNTS - RECORDED))
+@pytest.mark.parametrize("slug", sorted(SLUGS - OWN_COUNTS - RECORDED))
 def test_the_answer_is_the_recorded_one(slug: str, golden: str) -> None:
     assert answered(slug, golden, NOW) == recorded(f"reports/{slug}.json")
 
 
-@pytest.mark.parametrize("slug", sorted(set(SLUGS) - OWN_COUNTS - RECORDED))
+@pytest.mark.parametrize("slug", sorted(SLUGS - OWN_COUNTS - RECORDED))
 def test_an_empty_gateway_answers_the_recorded_empties(slug: str, untouched: str) -> None:
     assert answered(slug, untouched, START) == recorded(f"empty/{slug}.json")
 
