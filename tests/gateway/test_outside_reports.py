@@ -6,12 +6,11 @@ from typing import Any
 import pytest
 from rest_framework.exceptions import ValidationError
 
-from analytics.registry import Family, find_report
-from billing.api.renderers import exact_json
 from billing.models import ApiKey
 from tests.api.callers import caller
 from tests.gateway.conftest import GOLDEN, NOW, said
 from tests.gateway.small import ask, call, key, mask, small_gateway
+from tests.gateway.test_golden import answered
 
 pytestmark = pytest.mark.django_db
 
@@ -25,15 +24,9 @@ KEYS = [
 ]
 
 
-def written(slug: str, source: str, **query: str) -> str:
-    """The report's body, as of the moment of the recording."""
-    asked = {"source": source, "as_of": NOW.isoformat(), **query}
-    return exact_json(find_report(slug, Family.GATEWAY).answer(asked).data).decode()
-
-
-def compact(value: Any) -> str:
+def compact(value: Any) -> bytes:
     """As gateways write it; some of the recorded answers are indented."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 @pytest.mark.parametrize(
@@ -48,13 +41,13 @@ def compact(value: Any) -> str:
 )
 def test_the_answer_is_the_recorded_one(name: str, query: dict[str, str], golden: str) -> None:
     slug = name.partition("__")[0]
-    assert written(slug, golden, **query) == compact(said("exports", name))
+    assert answered(slug, golden, NOW, **query) == compact(said("exports", name))
 
 
 @pytest.mark.parametrize(("slug", "name"), KEYS)
 def test_the_answer_about_a_key_is_the_recorded_one(slug: str, name: str, golden: str) -> None:
     recorded = said("exports", slug)[name]
-    assert written(slug, golden, key=SECRETS[name][:10]) == compact(recorded)
+    assert answered(slug, golden, NOW, key=SECRETS[name][:10]) == compact(recorded)
 
 
 @pytest.mark.parametrize("slug", OF_ONE_KEY)
