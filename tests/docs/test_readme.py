@@ -69,6 +69,11 @@ def snippets(language: str) -> list[str]:
     return [text for kind, text in blocks(README) if kind == language and "PORTAL" in text]
 
 
+def answers() -> list[Any]:
+    """The README's blocks of JSON."""
+    return [json.loads(text) for kind, text in blocks(README) if kind == "json"]
+
+
 def run(command: list[str], environment: dict[str, str]) -> Any:
     """What a command printed, as JSON."""
     done = subprocess.run(
@@ -85,8 +90,8 @@ def shell(text: str, environment: dict[str, str]) -> Any:
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="this machine has no curl")
 def test_an_event_is_sent_and_its_figure_read_back(session: dict[str, str]) -> None:
-    exports, send, read, _ = snippets("sh")
-    receipt, figures = [json.loads(text) for kind, text in blocks(README) if kind == "json"]
+    exports, send, read, *_ = snippets("sh")
+    receipt, figures, *_ = answers()
     assert [line.partition("=")[0] for line in exports.splitlines()] == [
         "export PORTAL",
         "export TOKEN",
@@ -115,3 +120,19 @@ def test_a_source_gets_its_secret_and_signs(session: dict[str, str]) -> None:
     assert run([sys.executable, "-c", signed], secret)["accepted"] == 1
     payment = Payment.objects.select_related("source").get()
     assert (payment.source.slug, payment.status) == ("shop", "verified")
+
+
+@pytest.mark.skipif(
+    shutil.which("curl") is None or shutil.which("openssl") is None,
+    reason="this machine has no curl or no openssl",
+)
+def test_a_gateway_delivers_and_its_scripts_ask_the_portal(session: dict[str, str]) -> None:
+    make, send, read = snippets("sh")[4:]
+    receipt, ranking = answers()[2:]
+    given = session | {"SECRET": "change-me", "ADMIN_KEY": "the-admin-key"}
+    made = shell(make, session)
+    assert (made["slug"], made["kind"], made["has_admin_key"]) == ("mcp", "paygate", True)
+    assert shell(send, given) == receipt
+    answer = shell(read, given)
+    assert list(answer) == [*ranking, "generatedAt"]
+    assert {name: answer[name] for name in ranking} == ranking
