@@ -113,8 +113,8 @@ def check_value(annotation: Any, value: Any, where: str) -> None:
         assert value in get_args(bare), where
     elif bare is JsonObject:
         assert isinstance(value, dict), where
-    elif is_dataclass(bare):
-        assert isinstance(value, bare), where
+    elif isinstance(bare, type) and is_dataclass(bare):
+        assert type(value) is bare, where
         check_types(value)
     else:
         assert type(value) is bare, where

@@ -68,7 +68,7 @@ def calls(rng: random.Random, count: int) -> list[Call]:
 def rows(sql: str, **asked: Any) -> list[Any]:
     with connection.cursor() as cursor:
         cursor.execute(sql, asked)
-        return cursor.fetchall()
+        return list(cursor.fetchall())
 
 
 WINDOWS: list[dict[str, Any]] = [
