@@ -48,6 +48,10 @@ class SlowDown(Trouble):
         self.seconds = seconds
 
 
+class TooLarge(Trouble):
+    """The answer has more bytes than are read: ask for less."""
+
+
 class Spent(Trouble):
     """The requests or the time of this poll are used up; the next one goes on."""
 
@@ -72,7 +76,7 @@ class Line:
         self.requests = 0
 
     def get(self, path: str, **query: str | int) -> Answer:
-        """The answer to a GET. Raises Unreachable, Refused, SlowDown or Spent."""
+        """The answer to a GET. Raises one of the troubles above."""
         if self.requests >= self._most or monotonic() > self._end:
             raise Spent("the next poll goes on where this one stopped")
         self.requests += 1
@@ -97,7 +101,7 @@ class Line:
             pieces.append(piece)
             size += len(piece)
             if size > MOST_BYTES:
-                raise Unreachable(f"the answer has more than {MOST_BYTES >> 20} MiB")
+                raise TooLarge(f"the answer has more than {MOST_BYTES >> 20} MiB")
             if monotonic() > self._end:
                 raise Spent("the answer took too long")
         if response.length:

@@ -13,7 +13,7 @@ from typing import Any
 
 from billing.gateway.batches import Batch
 from billing.gateway.exports import read_audit, read_requests, read_usage, store_batch
-from billing.gateway.line import Line
+from billing.gateway.line import Answer, Line, TooLarge
 from billing.gateway.records import AuditEntry, LogEntry
 from billing.models import GatewayAuditEvent, PollGap, RequestLog, Source
 
@@ -23,6 +23,8 @@ Cursor = dict[str, Any]
 Entry = LogEntry | AuditEntry
 RESTARTED = "The gateway restarted. What it wrote after this and before its end is gone, if any."
 WENT_ROUND = "The gateway had dropped these before they were read."
+TOO_MUCH = "The gateway shows no more than its newest calls: all are too much to be read at once."
+NARROWER = (timedelta(days=1), timedelta(hours=1), timedelta(minutes=5))
 BEFORE_US = "The gateway had dropped these before the first poll."
 
 
@@ -78,13 +80,13 @@ def _walk(line: Line, source: Source, ring: Ring, cursor: Cursor) -> _Walk:
     Entries that are written meanwhile push the others on: some are seen twice, none is left out.
     """
     walk = _Walk()
-    offset = 0
+    offset, size = 0, PAGE
     is_over = False
     while not is_over:
-        answer = line.get(ring.path, limit=PAGE, offset=offset)
+        answer, size = _page(line, ring, offset, size)
         batch = ring.read(answer.body, answer.at)
         entries = ring.entries(batch)
-        is_over = batch.read < PAGE
+        is_over = batch.read < size
         offset += batch.read
         place = next(
             (n for n, entry in enumerate(entries) if entry.hash == cursor.get("hash")), None
@@ -97,6 +99,17 @@ def _walk(line: Line, source: Source, ring: Ring, cursor: Cursor) -> _Walk:
         walk.has_other |= any(ring.number(entry) == cursor.get("id") for entry in entries)
         store_batch(source, batch)
     return walk
+
+
+def _page(line: Line, ring: Ring, offset: int, size: int) -> tuple[Answer, int]:
+    """A page, and its size: strangers choose texts in the logs, so a full one may be too large."""
+    while True:
+        try:
+            return line.get(ring.path, limit=size, offset=offset), size
+        except TooLarge:
+            if size == 1:
+                raise
+            size = max(size // 10, 1)
 
 
 def _ring_gap(
@@ -157,11 +170,10 @@ class _Span:
 
 def poll_usage(line: Line, source: Source, cursor: Cursor, started: str) -> PollGap | None:
     """Read and store the metered calls since the cursor and a minute more; as poll_ring."""
-    last = _time(cursor.get("at"))
-    answer = line.get("/usage", **({"since": _written(last - OVERLAP)} if last else {}))
+    answer, is_whole = _metered(line, _time(cursor.get("at")))
     batch = read_usage(answer.body, answer.at)
     store_batch(source, batch)
-    gap = _usage_gap(source, batch, cursor, started)
+    gap = _usage_gap(source, batch, cursor, started, is_whole)
     if batch.calls:
         cursor |= {"hash": batch.calls[-1].hash, "at": batch.calls[-1].at}
     elif gap is not None:
@@ -170,14 +182,32 @@ def poll_usage(line: Line, source: Source, cursor: Cursor, started: str) -> Poll
     return gap
 
 
-def _usage_gap(source: Source, batch: Batch, cursor: Cursor, started: str) -> PollGap | None:
+def _metered(line: Line, last: datetime | None) -> tuple[Answer, bool]:
+    """What was metered since `last`, and whether that is all: of too much, the newest part."""
+    try:
+        since = {"since": _written(last - OVERLAP)} if last else {}
+        return line.get("/usage", **since), True
+    except TooLarge as error:
+        whole = error
+    for span in NARROWER:
+        try:
+            return line.get("/usage", since=_written(datetime.now(UTC) - span)), False
+        except TooLarge as error:
+            whole = error
+    raise whole
+
+
+def _usage_gap(
+    source: Source, batch: Batch, cursor: Cursor, started: str, is_whole: bool
+) -> PollGap | None:
     before = cursor.get("started", "")
     is_restart = bool(started and before and started != before)
     known = cursor.get("hash", "")
-    is_joined = any(call.hash == known for call in batch.calls) if known else not is_restart
-    if is_joined:
+    is_joined = any(call.hash == known for call in batch.calls)
+    if is_joined or (not known and is_whole and not is_restart):
         return None
     reason = WENT_ROUND if batch.calls and started and not is_restart else RESTARTED
+    reason = reason if is_whole else TOO_MUCH
     span = _Span(_time(cursor.get("at")), _time(batch.calls[0].at if batch.calls else started))
     return span.gap(source, "/usage", None, reason)
 

@@ -52,7 +52,7 @@ class GatewayImport(models.Model):
 
     def __str__(self) -> str:
         """Kind and status."""
-        return f"{self.kind} of {self.source_id}: {self.status}"
+        return f"{self.kind} of {self.source}: {self.status}"
 
 
 class PollState(models.Model):
@@ -77,7 +77,7 @@ class PollState(models.Model):
 
     def __str__(self) -> str:
         """What is polled."""
-        return f"{self.resource} of {self.source_id}"
+        return f"{self.resource} of {self.source}"
 
 
 class PollGap(models.Model):
@@ -106,7 +106,7 @@ class PollGap(models.Model):
 
     def __str__(self) -> str:
         """What is missing."""
-        return f"gap in {self.resource} of {self.source_id}"
+        return f"gap in {self.resource} of {self.source}"
 
 
 class KeyActionKind(models.TextChoices):

@@ -29,7 +29,7 @@ class GatewayConfig(models.Model):
 
     def __str__(self) -> str:
         """The source."""
-        return f"configuration of {self.source_id}"
+        return f"configuration of {self.source}"
 
 
 class ToolPrice(models.Model):

@@ -266,6 +266,22 @@ def test_many_keys_are_read_over_several_polls(monkeypatch: pytest.MonkeyPatch) 
     assert (part, ApiKey.objects.filter(source=source).count()) == (40, 72)
 
 
+def test_logs_that_strangers_made_huge_are_read_in_smaller_pages(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # 814 entries have 190 kB, one page of 1,000 audit entries 280 kB.
+    monkeypatch.setattr("billing.gateway.line.MOST_BYTES", 70_000)
+    with running(NOW) as standin:
+        source = polled(standin)
+        poll_at(standin, source, NOW)
+        assert standin.asked.count("/requests/export") == 1 + 9
+    assert len(rows(source, FACTS["requests"])) == 814
+    assert len(rows(source, FACTS["audit"])) == 1646
+    # The meter has no pages: its newest minutes are all that can be had, and that is said.
+    assert gaps(source) == [("usage", None)]
+    assert "too much to be read" in PollGap.objects.get(source=source).reason
+
+
 # --- in the admin -----------------------------------------------------------------------------
 
 
