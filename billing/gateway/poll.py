@@ -16,7 +16,7 @@ from django.db.models.functions import Now
 
 from billing.gateway.documents import BadExport
 from billing.gateway.line import Line, Refused, SlowDown, Spent, Trouble, Unreachable
-from billing.gateway.poll_keys import poll_groups, poll_keys, poll_settings
+from billing.gateway.poll_keys import poll_groups, poll_keys, poll_settings, poll_start
 from billing.gateway.poll_logs import AUDIT, REQUESTS, poll_ring, poll_usage
 from billing.models import PollGap, PollState, Source
 from billing.models.sources import SourceKind
@@ -102,8 +102,9 @@ def _read_all(source: Source, line: Line) -> Trouble | None:
     started: list[str] = []
 
     def settings(_: Poll, cursor: dict[str, Any]) -> None:
-        started.append(poll_settings(line, source))
+        started.append(poll_start(line, source))
         cursor["started"] = started[0]
+        poll_settings(line, source)
 
     trouble = _noted(under_way, "settings", settings)
     under_way = Poll(source, line, started[0] if started else "")

@@ -48,32 +48,29 @@ returning k.id
 """
 
 
-def poll_settings(line: Line, source: Source) -> str:
-    """Prices and limits, and the start of the process, which is returned as the gateway says it.
-
-    What an older gateway does not have is left out; Refused when it has none of it.
-    """
-    refused: Refused | None = None
-    for path in _SETTINGS:
-        try:
-            answer = line.get(path)
-        except Refused as error:
-            refused = error
-            continue
-        store_batch(source, read_config(answer.body, answer.at))
-    started = _started(line, source)
-    if not started and refused is not None:
-        raise refused
-    return started
-
-
-def _started(line: Line, source: Source) -> str:
+def poll_start(line: Line, source: Source) -> str:
+    """The start of the gateway's process, as it says it and stored; empty where it does not."""
     try:
         answer = line.get("/admin/sla")
         store_batch(source, read_config(answer.body, answer.at))
     except (Refused, BadExport):
         return ""
-    return str(decode_export(answer.body)["uptime"]["startedAt"])
+    uptime = decode_export(answer.body).get("uptime")
+    return str(uptime.get("startedAt") or "") if isinstance(uptime, dict) else ""
+
+
+def poll_settings(line: Line, source: Source) -> None:
+    """Prices and limits. What an older gateway lacks is left out; Refused if that is all."""
+    refused: list[Refused] = []
+    for path in _SETTINGS:
+        try:
+            answer = line.get(path)
+        except Refused as error:
+            refused.append(error)
+        else:
+            store_batch(source, read_config(answer.body, answer.at))
+    if len(refused) == len(_SETTINGS):
+        raise refused[0]
 
 
 def poll_groups(line: Line, source: Source) -> None:

@@ -266,6 +266,21 @@ def test_many_keys_are_read_over_several_polls(monkeypatch: pytest.MonkeyPatch) 
     assert (part, ApiKey.objects.filter(source=source).count()) == (40, 72)
 
 
+def test_settings_that_cannot_be_understood_keep_nothing_else_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with running(NOW) as standin:
+        source = polled(standin)
+        monkeypatch.setitem(gateway_standin._PUBLIC, "/info", {"version": 7})
+        poll_at(standin, source, NOW)
+        config = GatewayConfig.objects.get(source=source)
+        assert config.started_at == standin.began
+    said = errors(source)
+    assert said.pop("settings") == "version is not a string"
+    assert not any(said.values())
+    assert UsageEvent.objects.filter(source=source).count() == 814
+
+
 def test_logs_that_strangers_made_huge_are_read_in_smaller_pages(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
