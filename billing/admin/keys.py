@@ -60,9 +60,7 @@ def standing_column() -> columns.Column:
 
 def tags_shown(key: Any) -> str:
     """Names and values on one line."""
-    return (
-        ", ".join(f"{name}={value}" for name, value in key.tags.items()) or figures.EMPTY
-    )
+    return ", ".join(f"{name}={value}" for name, value in key.tags.items()) or figures.EMPTY
 
 
 def quota_shown(key: Any) -> str:
