@@ -108,9 +108,14 @@ class AnalyticsConsumer:
 
 
 @dataclass(frozen=True)
-class AnalyticsConsumerRow(AnalyticsConsumer):
+class AnalyticsConsumerRow:
     """A consumer beside the number of all."""
 
+    key_name: str
+    calls: Count
+    credits: Credits
+    denied: Count
+    top_tool: str
     consumers: Count
 
 
@@ -209,7 +214,10 @@ def analytics(params: AnalyticsParams, snapshot: Snapshot) -> Analytics:
         granularity=params.granularity,
         time_series=_series(params, period, snapshot),
         tools=tools,
-        top_consumers=[*found],
+        top_consumers=[
+            AnalyticsConsumer(row.key_name, row.calls, row.credits, row.denied, row.top_tool)
+            for row in found
+        ],
         trend=_trend(totals),
         summary=AnalyticsSummary(
             total_calls=totals.calls,

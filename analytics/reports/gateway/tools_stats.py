@@ -17,12 +17,15 @@ select r.tool, count(*) as total_calls, count(*) filter (where r.allowed) as all
     count(*) filter (where not r.allowed) as denied,
     gateway_rate(count(*) filter (where r.allowed), count(*)) as success_rate,
     sum(r.credits) as total_credits,
-    gateway_round((sum(r.duration_ms) / count(*))::float8) as avg_duration_ms,
-    (sum(count(*)) over ())::bigint as calls_of_all
+    gateway_round((sum(r.duration_ms) / count(*))::float8) as avg_duration_ms
 from gateway_requests(%(sources)s, %(start)s, %(end)s) r
 where %(tool)s::text is null or r.tool = %(tool)s
 group by r.tool
 order by total_calls desc, min(r.seen), r.tool collate "C"
+"""
+
+ALL = """
+select count(*) as calls from gateway_requests(%(sources)s, %(start)s, %(end)s) r
 """
 
 # The shortest duration that 95 of 100 requests do not exceed.
@@ -73,10 +76,10 @@ class ToolsStatsTool:
 
 
 @dataclass(frozen=True)
-class ToolsStatsRow(ToolsStatsTool):
-    """A tool beside the requests for all tools."""
+class ToolsStatsAll:
+    """The requests for all tools."""
 
-    calls_of_all: Count
+    calls: Count
 
 
 @dataclass(frozen=True)
@@ -134,13 +137,13 @@ def tools_stats(params: ToolsStatsParams, snapshot: Snapshot) -> ToolsStats:
     Default window: all time.
     """
     span = bounds(params.range(snapshot.as_of))
-    rows = snapshot.fetch(ToolsStatsRow, TOOLS, tool=params.tool, **span)
+    rows = snapshot.fetch(ToolsStatsTool, TOOLS, tool=params.tool, **span)
     if params.tool is not None:
         return _of_one(rows[0] if rows else _unused(params.tool), snapshot, span)
     return ToolsStats(
         total_tools=len(rows),
-        total_calls=rows[0].calls_of_all if rows else 0,
-        tools=[*rows],
+        total_calls=snapshot.one(ToolsStatsAll, ALL, **span).calls,
+        tools=rows,
     )
 
 
