@@ -245,6 +245,8 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": "/api/v1/",
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    # one name for values that fields of several names share
+    "ENUM_NAME_OVERRIDES": {"KeyRiskEnum": ["healthy", "good", "caution", "warning", "critical"]},
 }
 
 # --- the portal's own -------------------------------------------------------------------------
