@@ -18,11 +18,9 @@ from analytics.admin.reports import report_page
 from analytics.api.compliance import download
 from analytics.api.dropin_replies import is_keyed, preflight, refusal, reply
 from analytics.api.sliding import wait_for
-from analytics.params import GatewaySpanParams
 from analytics.problems import invalid
 from analytics.query import Scope
 from analytics.registry import Family, Report, all_reports
-from analytics.serializers import params_serializer
 from billing.api.authentication import token_for
 from billing.api.renderers import exact_json
 from billing.models import AdminToken, Source
@@ -46,9 +44,10 @@ ANALYSES = (
     *("group-activity", "credit-waste", "tool-profitability", "consumer-growth"),
     *("namespace-comparison", "key-health-overview", "system-overview"),
 )
-OURS = frozenset({"as_of", "source"})  # of the portal's own parameters, those that work here
-# The gateway ignores these names, so a script may send them and mean something else.
-WITHHELD = frozenset(params_serializer(GatewaySpanParams)().fields) - OURS
+# What the gateway's analyses read of a query string. It ignores all other names, so a script may
+# send the portal's own and mean something else; two of those work here.
+READ = frozenset({"severity", "namespace", "since", "until", "framework", "sortBy"})
+OURS = frozenset({"as_of", "source"})
 
 
 def address_of(slug: str) -> str:
@@ -117,7 +116,8 @@ def _token(request: HttpRequest) -> AdminToken:
 
 def _query(given: QueryDict, token: AdminToken) -> Mapping[str, str]:
     """What the report is asked: of a name given twice, the gateway takes the first value."""
-    query = {name: values[0] for name, values in given.lists() if name not in WITHHELD and values}
+    read = READ | OURS
+    query = {name: values[0] for name, values in given.lists() if name in read and values}
     if token.source_id is None and not query.get("source"):
         query["source"] = _only_gateway()
     return query

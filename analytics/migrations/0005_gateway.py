@@ -7,7 +7,7 @@ inlines them into the statements that use them.
 from django.db import migrations
 
 # JavaScript's Math.round is floor(x + 0.5) of a double; the figures of a gateway are such.
-NUMBERS = """
+NUMBERS = r"""
 create function gateway_round(x double precision) returns numeric
 language sql immutable parallel safe as $$ select floor(x + 0.5)::numeric $$;
 create function gateway_round(x double precision, digits int) returns numeric
@@ -25,6 +25,12 @@ create function gateway_member(name text) returns bigint
 language sql immutable parallel safe as $$
     select case when name ~ '^(0|[1-9][0-9]{0,9})$' and name::bigint < 4294967295
            then name::bigint end
+$$;
+-- JavaScript sorts text by UTF-16 units, where what lies beyond U+FFFF precedes U+E000 to U+FFFF.
+-- To be compared by collation "C".
+create function gateway_units(name text) returns text
+language sql immutable parallel safe as $$
+    select regexp_replace(name, '([\uE000-\uFFFF])', chr(1114111) || '\1', 'g')
 $$;
 create function gateway_iso(at timestamptz) returns text
 language sql stable parallel safe as $$
@@ -95,6 +101,7 @@ drop function gateway_log;
 drop function gateway_calls;
 drop function gateway_keys;
 drop function gateway_iso;
+drop function gateway_units;
 drop function gateway_member;
 drop function gateway_pct;
 drop function gateway_round(double precision, int);

@@ -6,9 +6,8 @@ from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from rest_framework import serializers
-
 from analytics.params import GatewayParams, Parameter
+from analytics.reports.gateway._exact import ExactField
 
 _ISO = re.compile(
     r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?"
@@ -33,11 +32,11 @@ class AuditSpanParams(GatewayParams):
 
     since: Annotated[
         str | None,
-        Parameter(serializers.CharField, "Events of this moment and later: a date or a time."),
+        Parameter(ExactField, "Events of this moment and later: a date or a time."),
     ] = None
     until: Annotated[
         str | None,
-        Parameter(serializers.CharField, "Events of this moment and earlier: a date or a time."),
+        Parameter(ExactField, "Events of this moment and earlier: a date or a time."),
     ] = None
 
     def span(self, as_of: datetime, days: int | None = None) -> AuditSpan:

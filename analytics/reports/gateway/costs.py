@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
-from rest_framework import serializers
-
 from analytics.params import EARLIEST, LATEST, MILLISECOND, GatewaySpanParams, Parameter
 from analytics.query import Snapshot
 from analytics.registry import Family, report
+from analytics.reports.gateway._exact import ExactField
 from analytics.units import Count, Credits, Number, iso_ms
 
 TOTALS = """
@@ -40,12 +39,12 @@ class CostsParams(GatewaySpanParams):
     """Calls of one namespace, or since a moment written as the gateway writes it."""
 
     namespace: Annotated[
-        str | None, Parameter(serializers.CharField, "Only calls of this namespace, exactly.")
+        str | None, Parameter(ExactField, "Only calls of this namespace, exactly.")
     ] = None
     since: Annotated[
         str | None,
         Parameter(
-            serializers.CharField,
+            ExactField,
             "Only calls whose time, as text with milliseconds, does not sort before this text.",
         ),
     ] = None

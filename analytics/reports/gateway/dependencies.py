@@ -21,8 +21,8 @@ from (
     from pairs p
     group by p.tool
     union all
-    select 'name', p.name, count(*), count(*), array_agg(p.tool order by p.tool collate "C"),
-        min(p.first)
+    select 'name', p.name, count(*), count(*),
+        array_agg(p.tool order by gateway_units(p.tool) collate "C"), min(p.first)
     from pairs p
     group by p.name
 ) u

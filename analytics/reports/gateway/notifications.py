@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from rest_framework import serializers
-
 from analytics.params import GatewaySpanParams, Parameter
 from analytics.query import Snapshot, bounds
 from analytics.registry import Family, report
+from analytics.reports.gateway._exact import ExactField
 from analytics.reports.gateway._free_json import optional_object
 from analytics.serializers import JsonObject
 from analytics.units import OMITTED, Count
@@ -81,7 +80,8 @@ CALLS = """
         join billing_apikey b on b.id = c.key_id and b.prefix = ''
         group by c.key_id
     ), lately as (
-        select c.key_id, count(*) as used
+        -- a batch is one entry of the gateway's window
+        select c.key_id, count(distinct c.at) as used
         from gateway_calls(%(sources)s, greatest(%(start)s, %(as_of)s - interval '60 seconds'),
             %(end)s) c
         where c.key_id is not null and c.allowed and c.deny_reason is distinct from 'refund'
@@ -168,7 +168,7 @@ class NotificationsParams(GatewaySpanParams):
 
     severity: Annotated[
         str | None,
-        Parameter(serializers.CharField, "Only these: critical, warning or info."),
+        Parameter(ExactField, "Only these: critical, warning or info."),
     ] = None
 
 

@@ -11,8 +11,8 @@ from analytics.units import Count, IsoMs, Percent
 # The gateway joins the names of a pair with | and splits them there again.
 PAIRS = """
 with consumers as (
-    select u.source_id, u.mask, array_agg(u.tool order by u.tool collate "C") as tools,
-        min(u.seen) as seen
+    select u.source_id, u.mask, min(u.seen) as seen,
+        array_agg(u.tool order by gateway_units(u.tool) collate "C") as tools
     from (
         select r.source_id, r.mask, r.tool, min(r.seen) as seen
         from gateway_requests(%(sources)s, %(start)s, %(end)s) r
@@ -32,19 +32,23 @@ with consumers as (
         from (select s.*, generate_subscripts(s.tools, 1) as i from sets s) t
     ) s
     group by 1, 2
-), merged as (
-    select p.a || '|' || p.b as pair, sum(p.shared)::bigint as shared, min(p.seen) as seen,
-        array_agg(p.a order by p.seen, p.a collate "C", p.b collate "C") as a,
-        array_agg(p.b order by p.seen, p.a collate "C", p.b collate "C") as b
+), placed as (
+    select p.a || '|' || p.b as pair, p.shared, p.seen,
+        gateway_units(p.a) collate "C" as a, gateway_units(p.b) collate "C" as b
     from pairs p
-    group by 1
+), merged as (
+    select p.pair, sum(p.shared)::bigint as shared, min(p.seen) as seen,
+        (array_agg(p.a order by p.seen, p.a, p.b))[1] as a,
+        (array_agg(p.b order by p.seen, p.a, p.b))[1] as b
+    from placed p
+    group by p.pair
 )
 select split_part(m.pair, '|', 1) as tool_a,
     split_part(m.pair, '|', 2) as tool_b,
     m.shared as shared_consumers,
     gateway_pct(m.shared, (select sum(s.consumers) from sets s)) as strength
 from merged m
-order by m.shared desc, m.seen, m.a[1] collate "C", m.b[1] collate "C"
+order by m.shared desc, m.seen, m.a, m.b
 """
 
 CONSUMERS = """
