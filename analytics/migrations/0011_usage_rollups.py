@@ -185,13 +185,13 @@ language sql stable parallel safe as $$
         q.credits
     from edge e
     join analytics_usagequarter q
-        on q.bucket < e.high and (e.low is null or q.bucket >= e.low)
+        on q.bucket < e.high and q.bucket >= coalesce(e.low, '-infinity')
     where p_sources is null or q.source_id = any(p_sources)
     union all
     select d.bucket, d.namespace, {MEASURES.format(n="d.calls")}
     from edge e
     join analytics_usagedelta d
-        on d.bucket < e.high and (e.low is null or d.bucket >= e.low)
+        on d.bucket < e.high and d.bucket >= coalesce(e.low, '-infinity')
     where p_sources is null or d.source_id = any(p_sources)
     group by 1, 2
     union all

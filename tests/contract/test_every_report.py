@@ -114,7 +114,7 @@ def check_value(annotation: Any, value: Any, where: str) -> None:
     elif bare is JsonObject:
         assert isinstance(value, dict), where
     elif isinstance(bare, type) and is_dataclass(bare):
-        assert type(value) is bare, where
+        assert isinstance(value, bare), where
         check_types(value)
     else:
         assert type(value) is bare, where
