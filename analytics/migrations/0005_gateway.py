@@ -30,7 +30,8 @@ $$;
 -- To be compared by collation "C".
 create function gateway_units(name text) returns text
 language sql immutable parallel safe as $$
-    select regexp_replace(name, '([\uE000-\uFFFF])', chr(1114111) || '\1', 'g')
+    select case when octet_length(name) = length(name) then name
+           else regexp_replace(name, '([\uE000-\uFFFF])', chr(1114111) || '\1', 'g') end
 $$;
 create function gateway_iso(at timestamptz) returns text
 language sql stable parallel safe as $$

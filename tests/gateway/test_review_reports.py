@@ -104,3 +104,18 @@ def test_spaces_count_in_what_a_script_sends(script: Any) -> None:
     assert script("notifications?severity=critical%20")["total"] == 0
     exported = script("compliance/export?since=2026-02-01%20")
     assert exported["meta"]["periodStart"] == "2026-02-01 "
+
+
+def test_both_reports_of_uptime_name_the_same_start() -> None:
+    nothing_yet = {"startedAt": None, "uptimeSeconds": 0, "uptimeHours": 0}
+    small_gateway()
+    assert ask("dashboard")["uptime"] == nothing_yet
+    small_gateway([key(1)], [call(1, "2026-02-16T09:59:59.500Z")], slug="other")
+    uptime = ask("dashboard", source="other")["uptime"]
+    assert uptime == {
+        "startedAt": "2026-02-16T09:59:59.500Z",
+        "uptimeSeconds": 7200,  # 7200.5
+        "uptimeHours": 2,
+    }
+    of_sla = ask("sla", source="other")["uptime"]
+    assert of_sla == {name: uptime[name] for name in ("startedAt", "uptimeSeconds")}

@@ -53,13 +53,13 @@ order by kind, place
 """
 
 UPTIME = """
-select min(started_at) as started_at,
-    coalesce(floor(extract(epoch from %(as_of)s - min(started_at))), 0) as uptime_seconds,
-    coalesce(gateway_round(
-        (extract(epoch from %(as_of)s - min(started_at)) * 1000)::float8 / 3600000, 1), 0)
-        as uptime_hours
-from billing_gatewayconfig
-where %(sources)s::bigint[] is null or source_id = any(%(sources)s::bigint[])
+select u.started_at, floor(u.seconds) as uptime_seconds,
+    gateway_round((u.seconds * 1000)::float8 / 3600000, 1) as uptime_hours
+from (
+    select g.started_at,
+        coalesce(greatest(extract(epoch from %(as_of)s - g.started_at), 0), 0) as seconds
+    from (select gateway_started(%(sources)s, %(as_of)s) as started_at) g
+) u
 """
 
 
