@@ -23,6 +23,7 @@ from billing.gateway.records import (
 )
 from billing.gateway.redact import mask
 from billing.ingest.decode import Rejection
+from billing.ingest.values import sortable
 from billing.tokens import digests
 
 SHORTEST_SECRET = 16
@@ -105,7 +106,7 @@ def read_key(record: Record, position: int | None) -> KeyRecord:
         ip_allowlist=texts(record, "ipAllowlist"),
         allowed_countries=texts(record, "allowedCountries"),
         denied_countries=texts(record, "deniedCountries"),
-        expires_at=instant(said, "expiresAt", END_OF_TIME) if said else None,
+        expires_at=_expiry(said),
         expires_text=said,
         **_quota(record),
         auto_topup=_object(record, "autoTopup"),
@@ -114,6 +115,19 @@ def read_key(record: Record, position: int | None) -> KeyRecord:
         group_id=verbatim(record.get("group"), "group", 64) or "",
         notes=_notes(record),
     )
+
+
+def _expiry(said: str) -> str | None:
+    """When a key ends. What cannot be read as a time ends nothing, as at the gateway.
+
+    The last day of the calendar is a way to say never; its end has no equal in every zone.
+    """
+    if not said:
+        return None
+    try:
+        return instant(said, "expiresAt", END_OF_TIME)
+    except Rejection:
+        return sortable(END_OF_TIME) if said.startswith("9999-12-31") else None
 
 
 def _snapshot(record: Record, name: str) -> dict[str, Any]:

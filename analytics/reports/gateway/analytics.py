@@ -14,6 +14,7 @@ from analytics.problems import invalid
 from analytics.query import Snapshot
 from analytics.registry import Family, report
 from analytics.reports.gateway import _analytics_sql as sql
+from analytics.reports.gateway._exact import ExactField
 from analytics.series import HOUR, ONE_DAY, QUARTER
 from analytics.units import Count, Credits, IsoMs, Number, Percent, Ratio
 
@@ -42,7 +43,7 @@ class AnalyticsParams(GatewaySpanParams):
         ),
     ] = 10
     namespace: Annotated[
-        str | None, Parameter(serializers.CharField, "Only calls of this namespace, exactly.")
+        str | None, Parameter(ExactField, "Only calls of this namespace, exactly.")
     ] = None
 
 

@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from rest_framework import serializers
-
 from analytics.params import GatewayParams, Parameter
 from analytics.query import Snapshot
 from analytics.registry import Family, report
+from analytics.reports.gateway._exact import ExactField
 from analytics.units import OMITTED, Count, Credits
 
 # part: 3 is all keys, 1 those of a namespace, 2 those of a group.
@@ -45,7 +44,7 @@ class KeysStatsParams(GatewayParams):
     """Of all keys or of a namespace."""
 
     namespace: Annotated[
-        str | None, Parameter(serializers.CharField, "Only keys of this namespace, exactly.")
+        str | None, Parameter(ExactField, "Only keys of this namespace, exactly.")
     ] = None
 
 

@@ -5,11 +5,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated
 
-from rest_framework import serializers
-
 from analytics.params import GatewaySpanParams, Parameter
 from analytics.query import Snapshot, bounds
 from analytics.registry import Family, report
+from analytics.reports.gateway._exact import ExactField
 from analytics.units import OMITTED, Count, Credits, Millis, Percent
 
 TOOLS = """
@@ -57,9 +56,9 @@ limit 10
 class ToolsStatsParams(GatewaySpanParams):
     """Of all tools or of one."""
 
-    tool: Annotated[
-        str | None, Parameter(serializers.CharField, "One tool in detail, by its exact name.")
-    ] = None
+    tool: Annotated[str | None, Parameter(ExactField, "One tool in detail, by its exact name.")] = (
+        None
+    )
 
 
 @dataclass(frozen=True)
