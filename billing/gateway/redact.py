@@ -4,14 +4,17 @@ import re
 from typing import Any
 
 # pg_ + 48 hex are consumer keys, ak_ + 32 hex admin keys; a caller's own spelling may be shorter.
-SECRET = re.compile(r"\b(?:pg|ak)_[0-9A-Za-z]{16,}")
-SECRET_BYTES = re.compile(rb"\b(?:pg|ak)_[0-9A-Za-z]{16,}")
+# As made by a gateway it is found inside a word too, such as the n of an escaped line break.
+_SPELLING = r"\b(?:pg|ak)_[0-9A-Za-z]{16,}|(?:pg|ak)_[0-9A-Fa-f]{32,}"
+SECRET = re.compile(_SPELLING)
+SECRET_BYTES = re.compile(_SPELLING.encode())
 SECRET_MEMBERS = frozenset(
     ("webhooksecret", "secret", "password", "adminkey", "apikeysecret", "clientsecret", "token")
 )
 _MEMBER_BYTES = re.compile(
     rb'("(?:webhookSecret|secret|password|adminKey|clientSecret|token)"\s*:\s*")(?:[^"\\]|\\.)*"?'
 )
+_ESCAPED = re.compile(rb"(?<!\\)\\u00(3[0-9]|4[1-9A-Fa-f]|5[0-9AaFf]|6[1-9A-Fa-f]|7[0-9Aa])")
 SHORTEST = 10
 REMOVED = "***"
 
@@ -33,11 +36,13 @@ def redacted(value: Any) -> Any:
 
 
 def _member(name: str, value: Any) -> Any:
-    is_secret = name.replace("_", "").lower() in SECRET_MEMBERS and isinstance(value, str)
+    is_named_so = name.replace("_", "").lower() in SECRET_MEMBERS
+    is_secret = is_named_so and isinstance(value, str | list | dict)
     return REMOVED if is_secret and value else redacted(value)
 
 
 def redacted_bytes(body: bytes) -> bytes:
     """The same for text that cannot be decoded."""
-    masked = SECRET_BYTES.sub(lambda found: mask(found.group().decode()).encode(), body)
+    plain = _ESCAPED.sub(lambda found: bytes([int(found.group(1), 16)]), body)
+    masked = SECRET_BYTES.sub(lambda found: mask(found.group().decode()).encode(), plain)
     return _MEMBER_BYTES.sub(rb'\1***"', masked)
