@@ -108,18 +108,21 @@ order by e.other_mask, e.at
 returning left(mask, 7)
 """
 
-# A key seen only in a list, by its prefix, learns its mask from the event that made it.
+# A key seen only in a list, by its prefix, learns its mask from the event that made it. An event
+# of a rotation does not tell the name: there must be one key that begins so.
 NAME_MASKS = """
 update billing_apikey k set mask = e.other_mask
 from json_to_recordset(%(rows)s::json) as i (hash text)
 join billing_gatewayevent e
     on e.source_id = %(source)s and e.content_hash = decode(i.hash, 'hex')
-where k.source_id = e.source_id and k.mask = '' and e.type = 'key.created'
+where k.source_id = e.source_id and k.mask = '' and not k.is_issued_here
+  and e.type in ('key.created', 'key.cloned', 'key.rotated')
   and e.other_mask like '%%...%%' and left(k.prefix, 7) = left(e.other_mask, 7)
-  and k.name = e.metadata::json ->> 'name'
+  and (e.type = 'key.rotated' or k.name = e.metadata::json ->> 'name')
   and (select count(*) from billing_apikey o
-       where o.source_id = k.source_id and left(o.prefix, 7) = left(k.prefix, 7)
-         and o.name = k.name) = 1
+       where o.source_id = k.source_id
+         and left(coalesce(nullif(o.prefix, ''), o.mask), 7) = left(k.prefix, 7)
+         and (e.type = 'key.rotated' or o.name = k.name)) = 1
 """
 
 TOUCHED_BY_EVENTS = """
@@ -194,11 +197,17 @@ _NAMES = (
 _ATTRIBUTES = _NAMES.split()
 
 # Which key of ours each record is: by its secret's digest, else by its mask, else by its ten
-# characters and its creation, else by these alone, else by seven characters and the name. What
-# fits two is none: a record with a secret is stored anew, one without is left out, and those it
-# fits are listed as ambiguous. Of several that fit one, the first takes it.
+# characters and its creation, else by these alone, else by seven characters and the name, else,
+# for a successor whose predecessor is not known yet, by the seven alone. What fits two is none: a
+# record with a secret is stored anew, one without is left out, and those it fits are listed as
+# ambiguous. Of several that fit one, the first takes it. Keys issued here are no gateway's.
 STORE_KEYS = f"""
-with i as materialized (select * from {_KEY_ROWS}),
+with i as materialized (
+    select * from {_KEY_ROWS}
+    where not exists (
+        select from billing_apikey k
+        where k.source_id = %(source)s and k.is_issued_here and k.digest = any(i.digests))
+),
 candidates as (
     select i.n, k.id, 1 as how from i join billing_apikey k
         on k.source_id = %(source)s and k.digest = any(i.digests)
@@ -210,11 +219,17 @@ candidates as (
                            then 3 else 4 end
     from i join billing_apikey k
         on k.source_id = %(source)s and k.prefix = i.prefix
-       and (k.digest is null or cardinality(i.digests) = 0)
+       and (k.digest is null or cardinality(i.digests) = 0) and not k.is_issued_here
     union all
-    select i.n, k.id, 5 from i join billing_apikey k
+    select i.n, k.id, case when k.name = i.name then 5 else 6 end from i join billing_apikey k
         on k.source_id = %(source)s and k.prefix = '' and k.digest is null and i.mask = ''
-       and left(k.mask, 7) = left(i.prefix, 7) and k.name = i.name
+       and left(k.mask, 7) = left(i.prefix, 7)
+       and (k.name = i.name or exists (
+           select from billing_gatewayevent e
+           where e.source_id = k.source_id and e.other_mask = k.mask and e.type = 'key.rotated'
+             and not exists (
+                 select from billing_apikey p
+                 where p.source_id = e.source_id and p.mask = e.key_mask)))
 ),
 ranked as (
     select n, id, how, min(how) over (partition by n) as closest from candidates
