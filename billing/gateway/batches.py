@@ -90,9 +90,12 @@ def _cut(rows: list[T], size: int) -> list[list[T]]:
 
 
 def _cut_by_moment(calls: list[Call]) -> list[list[Call]]:
-    """Equal calls must be counted within one export, so they may not fall into two chunks."""
+    """Equal calls must be counted within one export, so they may not fall into two chunks.
+
+    An export is out of order where the gateway's clock was set back.
+    """
     parts: list[list[Call]] = [[]]
-    for call in calls:
+    for call in sorted(calls, key=lambda call: call.at):
         if len(parts[-1]) >= CHUNK and parts[-1][-1].at != call.at:
             parts.append([])
         parts[-1].append(call)

@@ -28,6 +28,7 @@ from billing.ingest.lenient import cut_leniently
 
 T = TypeVar("T")
 USAGE, ADMIN = "events", "adminEvents"
+MOST_ITEMS = 10_000  # a gateway sends ten
 _MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
 _LAX = json.JSONDecoder(strict=False)
@@ -69,6 +70,8 @@ def read_delivery(body: bytes) -> Delivery:
         raise Rejection("missing_field", f"a delivery has {USAGE} or {ADMIN}")
     found = Delivery()
     usage, admin = _items(members.get(USAGE, b"[]")), _items(members.get(ADMIN, b"[]"))
+    if len(usage) + len(admin) > MOST_ITEMS:
+        raise Rejection("too_many_items", f"a delivery has at most {MOST_ITEMS} items")
     found.calls = placed(_read(usage, read_call, found.usage, found.refused))
     found.events = _read(admin, read_admin_event, found.admin, found.refused)
     return found

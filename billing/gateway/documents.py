@@ -15,6 +15,7 @@ _GZIP = b"\x1f\x8b"
 _GZIP_WINDOW = 31
 _STRICT = msgspec.json.Decoder(float_hook=lambda token: msgspec.Raw(token.encode()))
 _LONE = re.compile("[\ud800-\udfff]")
+_LONGEST_WHOLE = 100  # digits; Python refuses to read far longer ones, and a whole file with them
 
 
 class BadExport(Exception):
@@ -71,9 +72,15 @@ def msgspec_token(token: str) -> msgspec.Raw:
 def _lax(body: bytes, number: Any) -> Any:
     text = body.decode("utf-8", "surrogateescape")
     try:
-        return json.loads(text, strict=False, parse_float=number, parse_constant=str)
+        return json.loads(
+            text, strict=False, parse_int=_whole, parse_float=number, parse_constant=str
+        )
     except (ValueError, RecursionError) as error:
         raise BadExport(f"not JSON: {error}") from error
+
+
+def _whole(token: str) -> int | msgspec.Raw:
+    return int(token) if len(token) <= _LONGEST_WHOLE else msgspec_token(token)
 
 
 def _unzipped(body: bytes) -> bytes:

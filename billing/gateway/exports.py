@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from billing.gateway import store
 from billing.gateway.batches import Batch, Refused, chunks
 from billing.gateway.documents import BadExport, checksum, decode_export, item_text
-from billing.gateway.key_records import read_group, read_key
+from billing.gateway.key_records import SHORTEST_SECRET, read_group, read_key
 from billing.gateway.records import (
     Call,
     Record,
@@ -21,9 +21,9 @@ from billing.gateway.records import (
     read_exported_call,
     read_log_entry,
 )
-from billing.gateway.redact import redacted
+from billing.gateway.redact import mask, redacted
 from billing.gateway.settings import read_settings
-from billing.ingest.decode import Rejection
+from billing.ingest.decode import MAX_DEPTH, Rejection
 from billing.models import Source
 
 __all__ = ["KINDS", "BadExport", "Imported", "read_export"]
@@ -178,7 +178,7 @@ def _read(rows: Sequence[Any], reader: Callable[[Record, int], T], batch: Batch)
         try:
             result.append(reader(_record(row), place))
         except Rejection as rejection:
-            text = item_text(redacted(row))
+            text = item_text(redacted(_without_key(_pruned(row, MAX_DEPTH))))
             batch.refused.append(Refused(place, text, rejection.code, rejection.detail))
     return result
 
@@ -186,7 +186,31 @@ def _read(rows: Sequence[Any], reader: Callable[[Record, int], T], batch: Batch)
 def _record(row: Any) -> Record:
     if not isinstance(row, dict):
         raise Rejection("not_an_object", "an item is not an object")
-    return row
+    if _pruned(row, MAX_DEPTH) is not row:
+        raise Rejection("too_deep", f"nested deeper than {MAX_DEPTH} levels")
+    record: Record = row
+    return record
+
+
+def _pruned(value: Any, depth: int) -> Any:
+    """The value itself, or one without what is nested deeper than `depth` levels."""
+    if not isinstance(value, dict | list):
+        return value
+    if depth == 0:
+        return "(nested too deeply)"
+    members = value.values() if isinstance(value, dict) else value
+    kept = [_pruned(member, depth - 1) for member in members]
+    if all(one is other for one, other in zip(kept, members, strict=True)):
+        return value
+    return dict(zip(value, kept, strict=True)) if isinstance(value, dict) else kept
+
+
+def _without_key(row: Any) -> Any:
+    """A refused record without its key in full, which need not be spelled like one."""
+    key = row.get("key") if isinstance(row, dict) else None
+    if not isinstance(key, str) or len(key) < SHORTEST_SECRET or "..." in key:
+        return row
+    return {**row, "key": mask(key)}
 
 
 def _moment(value: Any, name: str) -> datetime:

@@ -9,7 +9,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models.functions import Now
 
-from billing.gateway.records import Record, count, instant, number, verbatim
+from billing.gateway.records import LONGEST_NAME, Record, count, instant, number, verbatim
 from billing.ingest.decode import Rejection
 from billing.models import GatewayConfig, Source, ToolPrice
 
@@ -37,7 +37,7 @@ def read_settings(document: Record) -> Settings:
     )
     _put(fields, "rate_limit_per_min", limit, lambda v: count(v, "globalRateLimitPerMin"))
     price = _in(parts, "defaultCreditsPerCall")
-    _put(fields, "default_credits", price, lambda v: number(v, "defaultCreditsPerCall"))
+    _put(fields, "default_credits", price, lambda v: _cost(v, "defaultCreditsPerCall"))
     if any("globalQuota" in part for part in parts):
         fields["quota"] = read_quota(_in(parts, "globalQuota"))
     prices = _prices(_in(parts, "toolPricing"))
@@ -104,8 +104,15 @@ def _part(document: Record, name: str) -> Record:
 
 def _moment(value: Any) -> datetime:
     if isinstance(value, int) and not isinstance(value, bool):
-        value = datetime.fromtimestamp(value / 1000, UTC).isoformat()
+        value = _of_epoch(value)
     return datetime.fromisoformat(instant(value, "startedAt"))
+
+
+def _of_epoch(milliseconds: int) -> str:
+    try:
+        return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat()
+    except (ValueError, OverflowError, OSError) as error:
+        raise Rejection("bad_timestamp", "startedAt is out of range") from error
 
 
 def read_quota(value: Any) -> dict[str, int] | None:
@@ -114,7 +121,10 @@ def read_quota(value: Any) -> dict[str, int] | None:
         return None
     if not isinstance(value, Mapping):
         raise Rejection("wrong_type", "globalQuota is not an object")
-    return {str(name): count(limit, str(name)) for name, limit in value.items()}
+    return {
+        verbatim(name, "globalQuota", LONGEST_NAME) or "": count(limit, str(name))
+        for name, limit in value.items()
+    }
 
 
 def _prices(listed: Any) -> dict[str, str] | None:
@@ -129,4 +139,12 @@ def _prices(listed: Any) -> dict[str, str] | None:
 
 def _price(entry: Any) -> str:
     value = entry.get("creditsPerCall") if isinstance(entry, Mapping) else entry
-    return number(value, "creditsPerCall")
+    return _cost(value, "creditsPerCall")
+
+
+def _cost(value: Any, field: str) -> str:
+    """A price; one below zero would pay callers."""
+    price = number(value, field)
+    if price.startswith("-"):
+        raise Rejection("negative_number", f"{field} is negative")
+    return price
