@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from billing.keys.values import readable_networks
 from billing.tokens import in_networks
 
 Quota = dict[str, Any]
@@ -75,7 +76,8 @@ def _of_standing(key: Standing) -> str | None:
 
 def _of_address(key: Standing, call: Call) -> str | None:
     """A list of addresses also refuses callers whose address is not told."""
-    if not key.networks or (call.address and in_networks(call.address, key.networks)):
+    networks = readable_networks(key.networks)
+    if not key.networks or (call.address and in_networks(call.address, networks)):
         return None
     return f"ip_not_allowed: {call.address or 'unknown address'} not in allowlist"
 

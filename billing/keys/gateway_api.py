@@ -85,7 +85,7 @@ def _understood(status: int, said: bytes) -> Mapping[str, Any]:
 def _object(said: bytes) -> Mapping[str, Any] | None:
     try:
         value = _decoder.decode(said) if len(said) <= MOST_BYTES else None
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, ArithmeticError, RecursionError):
         value = None
     return value if isinstance(value, Mapping) else None
 

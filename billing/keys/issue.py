@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import transaction
 
+from billing.gateway.redact import redacted
 from billing.keys.ledger import Line, add_line
 from billing.keys.secrets import new_secret, traces
 from billing.keys.values import now_ms
@@ -30,7 +31,7 @@ def issue_key(source: Source, actor: str, credits: Decimal, **fields: Any) -> Is
             is_issued_here=True,
             created_at=now_ms(),
             **asdict(traces(secret)),
-            **fields,
+            **redacted(fields),
         )
         if credits:
             add_line(key.pk, Line(CreditKind.GRANT, credits, actor, "issued"))

@@ -83,10 +83,12 @@ def _topup(order: Order) -> Outcome:
 def _transfer(order: Order) -> Outcome:
     amount, giver = Decimal(order.params["credits"]), _alive(order)
     taker = order.rows.get(int(order.params["to"]))
-    if taker is None or taker.pk == giver.pk or not taker.is_issued_here:
-        raise ActionRefused("Name another key issued here.")
-    if taker.source_id != giver.source_id or not taker.active:
-        raise ActionRefused("The receiving key is revoked or of another source.")
+    is_ours = taker is not None and taker.source_id == giver.source_id and taker.is_issued_here
+    # A key of another source is as if it were not there: ids tell nothing to who may not see it.
+    if taker is None or not is_ours or taker.pk == giver.pk:
+        raise ActionRefused("Name another key issued here, of the same source.")
+    if not taker.active:
+        raise ActionRefused("The receiving key is revoked.")
     if giver.credits < amount:
         raise ActionRefused(f"The key has {giver.credits:,f} credits only.")
     memo = order.params.get("memo") or order.reason

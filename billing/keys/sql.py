@@ -19,7 +19,7 @@ select k.id, k.name, k.prefix, k.namespace, k.active, k.suspended, k.expires_at,
     k.quota_day, k.quota_month, k.quota_daily_calls, k.quota_monthly_calls,
     k.quota_daily_credits, k.quota_monthly_credits,
     coalesce(nullif(g.rate_limit_per_min, 0), c.rate_limit_per_min, 0),
-    coalesce(%(price)s, p.credits_per_call, c.default_credits, 1),
+    greatest(coalesce(%(price)s, p.credits_per_call, c.default_credits, 1), 0),
     date_trunc('milliseconds', clock_timestamp())
 from billing_apikey k
 left join billing_keygroup g

@@ -13,6 +13,7 @@ LONGEST_TAG = 100
 MOST_TAGS = 50
 LIMITS = ("dailyCallLimit", "monthlyCallLimit", "dailyCreditLimit", "monthlyCreditLimit")
 LARGEST_LIMIT = 10**15
+_MAPPED_BITS = 96  # that an IPv4 address has before it as an IPv6 one
 PLACES = 1 << 20  # calls of one millisecond that a rank tells apart
 
 
@@ -34,6 +35,23 @@ def checked_namespace(text: str) -> str:
 def checked_networks(networks: Sequence[str]) -> list[str]:
     """CIDR networks in their canonical form; one address is a network of one. Or ValueError."""
     return [str(ip_network(text.strip(), strict=False)) for text in networks]
+
+
+def readable_networks(networks: Sequence[str]) -> list[str]:
+    """The networks among texts that a gateway may have let pass; an IPv4 one as such.
+
+    Addresses are compared as IPv4 where they stand for it, so networks are, too.
+    """
+    found = []
+    for text in networks:
+        try:
+            network = ip_network(text.strip(), strict=False)
+        except ValueError:
+            continue  # no address is in what is no network
+        mapped = getattr(network.network_address, "ipv4_mapped", None)
+        is_mapped = mapped is not None and network.prefixlen >= _MAPPED_BITS
+        found.append(f"{mapped}/{network.prefixlen - _MAPPED_BITS}" if is_mapped else str(network))
+    return found
 
 
 def checked_tags(tags: Any) -> dict[str, str]:

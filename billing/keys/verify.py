@@ -2,7 +2,7 @@
 
 import hashlib
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -56,6 +56,8 @@ def verify(source: Source, attempt: Attempt) -> Verdict:
     belongs to another one.
     """
     known = digests(attempt.secret.encode("utf-8", "surrogatepass"))
+    if attempt.request_id is not None:
+        attempt = replace(attempt, request_id=_shown(attempt.request_id))
     with transaction.atomic(), connection.cursor() as cursor:
         if attempt.request_id is None:
             return _decided(cursor, source, attempt, known, f"req_{secrets.token_hex(8)}")

@@ -18,9 +18,12 @@ begin
 end $$;
 create trigger verification_stands before update or delete on billing_keyverification
     for each row execute function billing_guard_verification();
+create trigger verification_is_not_truncated before truncate on billing_keyverification
+    for each statement execute function billing_refuse('facts are kept');
 """
 
 DROP = """
+drop trigger verification_is_not_truncated on billing_keyverification;
 drop trigger verification_stands on billing_keyverification;
 drop function billing_guard_verification();
 """
