@@ -16,6 +16,7 @@ from billing.api.key_fields import (
     ToolsField,
 )
 from billing.api.serializers import RowSerializer
+from billing.gateway.redact import redacted
 from billing.models import ApiKey, CreditEntry, KeyAction, KeyGroup, KeyNote, UsageEvent
 
 
@@ -126,6 +127,11 @@ class KeyGroupSerializer(RowSerializer[KeyGroup]):
         min_value=0, max_value=10**9, required=False, help_text="0 = that of the source."
     )
     tags = TagsField(required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """With the mask of any key that was pasted into a text."""
+        masked: dict[str, Any] = redacted(attrs)
+        return masked
 
     class Meta:
         model = KeyGroup

@@ -30,5 +30,10 @@ class ExactJSONParser(BaseParser):
             raise BodyTooLarge
         try:
             return _decoder.decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        except (
+            msgspec.DecodeError,
+            UnicodeDecodeError,
+            RecursionError,
+            ArithmeticError,  # an exponent beyond what any decimal holds
+        ) as error:
             raise ParseError(f"Not JSON: {error}") from error

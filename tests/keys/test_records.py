@@ -202,3 +202,23 @@ def test_staff_tokens_of_lesser_roles_do_not_act(db: None) -> None:
     finance = Caller(issue(AdminToken(name="f", role="finance")))
     assert finance.get(KEYS).status_code == 200
     assert finance.post(KEYS, {"name": "acme"}).status_code == 403
+
+
+def test_a_key_pasted_into_a_group_is_masked(support: Caller) -> None:
+    secret = "pg_" + "0123456789abcdef" * 3
+    made = support.post(
+        GROUPS, {"name": secret, "description": f"was {secret}", "tags": {"k": secret}}
+    )
+    assert made.status_code == 201
+    group = KeyGroup.objects.get()
+    assert secret not in f"{group.name} {group.description} {group.tags} {made.content!r}"
+    assert group.name == "pg_0123...cdef"
+    changed = support.send("PATCH", f"{GROUPS}{group.pk}/", {"description": secret})
+    assert changed.status_code == 200
+    assert KeyGroup.objects.get().description == "pg_0123...cdef"
+
+
+def test_a_number_beyond_every_decimal_is_no_json(support: Caller) -> None:
+    body = b'{"name": "k", "credits": 1e99999999999999999999}'
+    answer = support.post(KEYS, body)
+    assert answer.status_code == 400
