@@ -11,6 +11,7 @@ from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
 from analytics.admin import formats, forms
+from analytics.admin.boards import tabs
 from analytics.admin.charts import Chart, over_time, ranking
 from analytics.admin.panels import Panel, ask
 from analytics.admin.tables import Table, listing
@@ -73,6 +74,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "title": "Dashboard",
         "has_events": Event.objects.exists(),
         "events_url": request.build_absolute_uri("/api/v1/events/"),
+        "tabs": tabs("payments"),
         "periods": periods(query),
         "form": choices_form(request.GET),
         "main": main,

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.translation import gettext
 
 GROUPS: dict[str, list[tuple[str, str, str]]] = {
     "Money": [
@@ -64,6 +65,11 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """The groups and their links that the user may open."""
     first = [
         {"title": "Dashboard", "icon": "dashboard", "link": reverse("admin:index")},
+        {
+            "title": gettext("Gateway dashboard"),
+            "icon": "monitoring",
+            "link": reverse("admin:board", args=["gateway"]),
+        },
         {"title": "Reports", "icon": "query_stats", "link": reverse("admin:reports")},
         {"title": "API", "icon": "api", "link": reverse("docs")},
     ]

@@ -57,6 +57,7 @@
 
   document.addEventListener("DOMContentLoaded", () => {
     redraw();
+    document.addEventListener("paygate:card", redraw);
     new MutationObserver(redraw).observe(document.documentElement, { attributeFilter: ["class"] });
   });
 })();
