@@ -5,6 +5,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.db import connection
+from django.forms import Form
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -42,8 +43,8 @@ def board_page(request: HttpRequest, slug: str) -> HttpResponse:
         "board": board,
         "tabs": tabs(slug),
         "periods": _periods(query, is_inline),
-        "form": report_form(GatewaySpanParams, {**query, **_as_of(request)}),
-        "kept": {"inline": "1"} if is_inline else {},
+        "form": _form({**query, **_as_of(request)}),
+        "kept": _kept(query, is_inline),
         "verified": moment(verified_to()),
         "inline_url": f"?{urlencode({**query, **_as_of(request), 'inline': '1'})}",
         "places": [_place(board, card, query, as_of, is_inline) for card in board.cards],
@@ -86,6 +87,19 @@ def _query(request: HttpRequest) -> dict[str, str]:
 
 def _as_of(request: HttpRequest) -> dict[str, str]:
     return {"as_of": request.GET["as_of"]} if request.GET.get("as_of") else {}
+
+
+def _form(given: Mapping[str, str]) -> Form:
+    """Everything a page can be asked but the window, which has links of its own."""
+    form = report_form(GatewaySpanParams, given)
+    del form.fields["window"]
+    return form
+
+
+def _kept(query: Mapping[str, str], is_inline: bool) -> dict[str, str]:
+    """What the form leaves as it is; a range given in it goes before the window."""
+    window = {"window": query["window"]} if "window" in query else {}
+    return window | ({"inline": "1"} if is_inline else {})
 
 
 def _now() -> str:

@@ -6,7 +6,7 @@ from typing import Any, get_args, get_type_hints
 
 from django.utils.functional import Promise
 
-from analytics.admin.charts import Chart, Series
+from analytics.admin.charts import SLOTS, Chart, Series, slot_label
 from analytics.admin.dashboards import Card, Shown
 from analytics.admin.formats import label, written
 from analytics.admin.panels import Panel, ask
@@ -100,6 +100,7 @@ def _chart(card: Card, rows: Sequence[Any], shape: type) -> Chart:
     hints = get_type_hints(shape, include_extras=True)
     unit = unit_of(hints[drawn[0]])
     series = [Series(label(name), [getattr(row, name) for row in rows]) for name in drawn]
-    labels = [str(getattr(row, first)) for row in rows]
+    names = [getattr(row, first) for row in rows]
+    labels = [slot_label(name) if first in SLOTS else str(name) for name in names]
     sign = (unit.sign or unit.name) if unit else ""
     return Chart(card.key, str(card.title), "bar", sign, labels, series)

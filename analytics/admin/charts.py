@@ -116,10 +116,10 @@ def _labels(name: str, annotation: Any, rows: Sequence[Any], zone: str) -> list[
         return [f"{value:%d %b %Y}" for value in values]
     if name not in SLOTS:
         return None
-    return [_slot(value) for value in values]
+    return [slot_label(value) for value in values]
 
 
-def _slot(value: int | str) -> str:
+def slot_label(value: int | str) -> str:
     """An hour of the day, or a text such as 2026-02-16T11:00:00Z without what all share."""
     if isinstance(value, int):
         return f"{value:02d}:00"
