@@ -44,6 +44,7 @@ INSTALLED_APPS = [
     "django_prometheus",
     "billing",
     "analytics",
+    "notify",
 ]
 
 MIDDLEWARE = [
@@ -163,6 +164,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": timedelta(minutes=1),
         "options": {"expires": 55},
     },
+    "deliver-messages": {
+        "task": "notify.tasks.deliver_messages",
+        "schedule": timedelta(seconds=15),
+        "options": {"expires": 14},
+    },
     "verify-recent": {
         "task": "analytics.tasks.verify_recent",
         "schedule": timedelta(minutes=15),
@@ -261,6 +267,14 @@ PAYGATE_METRICS_TOOLS = integer("PAYGATE_METRICS_TOOLS", 100)  # labels of tools
 # A gateway on a private network is usual; metadata services and link-local addresses never are.
 PAYGATE_GATEWAY_ALLOW_PRIVATE = boolean("PAYGATE_GATEWAY_ALLOW_PRIVATE", default=True)
 PAYGATE_MAX_MARK_AGE_SECONDS = integer("PAYGATE_MAX_MARK_AGE_SECONDS", 600, minimum=60)
+
+# --- e-mail: alerts and scheduled reports -----------------------------------------------------
+EMAIL_URL = env.str("PAYGATE_EMAIL_URL", default="")
+PAYGATE_EMAIL_CONFIGURED = bool(EMAIL_URL)
+vars().update(env.email_url_config(EMAIL_URL or "consolemail://"))
+EMAIL_TIMEOUT = 30
+DEFAULT_FROM_EMAIL = env.str("PAYGATE_EMAIL_FROM", default="paygate@localhost")
+SERVER_EMAIL = DEFAULT_FROM_EMAIL
 
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "PayGate portal",

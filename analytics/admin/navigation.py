@@ -36,6 +36,10 @@ GROUPS: dict[str, list[tuple[str, str, str]]] = {
         ("Limits", "tune", "billing.gatewayconfig"),
         ("Tool prices", "sell", "billing.toolprice"),
     ],
+    "Notifications": [
+        ("Webhook endpoints", "webhook", "notify.endpoint"),
+        ("Deliveries", "outbox", "notify.delivery"),
+    ],
     "Registry": [
         ("Networks", "lan", "billing.network"),
         ("Assets", "toll", "billing.asset"),

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from django.contrib.admin.views.main import ChangeList as DjangoChangeList
     from django.contrib.auth import forms as auth_forms
     from django.http import HttpRequest, HttpResponse
+    from django_stubs_ext import StrOrPromise
 
     View = TypeVar("View", bound=Callable[..., Any])
 
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
     class ChangeList(DjangoChangeList):
         """Django's."""
 
-    def action(*, description: str, permissions: Sequence[str]) -> Callable[[View], View]:
+    def action(
+        *, description: "StrOrPromise", permissions: Sequence[str]
+    ) -> Callable[[View], View]:
         """Mark a method as an action with a page of its own."""
 
     UserChangeForm = auth_forms.UserChangeForm

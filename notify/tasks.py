@@ -1,0 +1,11 @@
+"""Scheduled work. Each task is harmless if doubled, killed or lost."""
+
+from celery import shared_task
+
+from notify import delivery
+
+
+@shared_task
+def deliver_messages() -> int:
+    """Every fifteen seconds: what is due to endpoints and mailboxes."""
+    return delivery.deliver_due(limit_seconds=120)
