@@ -22,6 +22,7 @@ create function notify_payment_data(p billing_payment) returns jsonb language sq
         'error', p.error, 'at', case p.status when 'settled' then p.settled_at else p.failed_at end))
 $$;
 
+-- the changed rows are grouped, never joined: PostgreSQL knows no size of them and would compare all
 -- read again by id: every row was written by this very statement, so it is as written
 create function notify_payments(p_ids bigint[]) returns void language sql as $$
     insert into notify_message (event_id, type, source_id, data)
@@ -45,8 +46,12 @@ create function notify_payment_update() returns trigger language plpgsql as $$
 begin
     if notify_wants(array['payment.settled', 'payment.failed']) then
         perform notify_payments(array(
-            select n.id from changed n join previous o using (id)
-            where n.status in ('settled', 'failed') and n.status is distinct from o.status));
+            select b.id from (
+                select id, status as now, null as before from changed
+                union all select id, null, status from previous) b
+            group by b.id
+            having max(b.now) in ('settled', 'failed')
+               and max(b.now) is distinct from max(b.before)));
     end if;
     return null;
 end $$;
@@ -87,10 +92,16 @@ begin
         jsonb_build_object('keyId', n.id, 'name', n.name, 'mask', n.mask,
             'namespace', n.namespace, 'credits', trim_scale(n.credits)::text,
             'threshold', trim_scale(l.low_balance)::text)
-    from changed n join previous o using (id)
+    from (
+        select id, max(now) as now, max(before) as before from (
+            select id, credits as now, null::numeric as before from changed
+            union all select id, null, credits from previous) b
+        group by id
+    ) m
     join (select distinct low_balance from notify_endpoint
           where enabled and 'key.low_balance' = any(events)) l
-        on o.credits >= l.low_balance and n.credits < l.low_balance
+        on m.before >= l.low_balance and m.now < l.low_balance
+    join billing_apikey n on n.id = m.id
     where n.active
     order by n.id, l.low_balance
     on conflict (event_id) do nothing;
