@@ -2,10 +2,16 @@
 
 from celery import shared_task
 
-from notify import delivery
+from notify import delivery, evaluate
 
 
 @shared_task
 def deliver_messages() -> int:
     """Every fifteen seconds: what is due to endpoints and mailboxes."""
     return delivery.deliver_due(limit_seconds=120)
+
+
+@shared_task
+def evaluate_rules() -> int:
+    """Every minute: the figures of all rules."""
+    return evaluate.evaluate_all()

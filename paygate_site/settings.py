@@ -169,6 +169,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": timedelta(seconds=15),
         "options": {"expires": 14},
     },
+    "evaluate-rules": {
+        "task": "notify.tasks.evaluate_rules",
+        "schedule": timedelta(minutes=1),
+        "options": {"expires": 55},
+    },
     "verify-recent": {
         "task": "analytics.tasks.verify_recent",
         "schedule": timedelta(minutes=15),

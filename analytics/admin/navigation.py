@@ -37,6 +37,9 @@ GROUPS: dict[str, list[tuple[str, str, str]]] = {
         ("Tool prices", "sell", "billing.toolprice"),
     ],
     "Notifications": [
+        ("Alerts", "notifications", "notify.alert"),
+        ("Alert rules", "rule", "notify.alertrule"),
+        ("Muting windows", "notifications_off", "notify.mutingwindow"),
         ("Webhook endpoints", "webhook", "notify.endpoint"),
         ("Deliveries", "outbox", "notify.delivery"),
     ],
@@ -85,9 +88,13 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     return groups
 
 
+BADGES = {"notify.alert": "notify.admin.alerts.firing_badge"}  # named: nothing is imported here
+
+
 def _item(title: str, icon: str, label: str) -> dict[str, str]:
     name = label.replace(".", "_")
-    return {"title": title, "icon": icon, "link": reverse(f"admin:{name}_changelist")}
+    item = {"title": title, "icon": icon, "link": reverse(f"admin:{name}_changelist")}
+    return {**item, "badge": BADGES[label]} if label in BADGES else item
 
 
 def _may_view(request: HttpRequest, label: str) -> bool:

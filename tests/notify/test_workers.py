@@ -1,32 +1,58 @@
 """Several workers at once, over real connections."""
 
 import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 from django.db import connections
 
 from notify.delivery import deliver_due
+from notify.evaluate import evaluate
+from notify.models import Alert, AlertRule
 from tests.builders import paid, send
 from tests.notify.conftest import Receiver, bodies, endpoint
 
 AT = "2026-03-10T11:00:00Z"
+WORKERS = 3
+
+
+def together(work: Callable[[], object]) -> None:
+    """Three workers, each with a connection of its own, beginning at once; none may fail."""
+    barrier = threading.Barrier(WORKERS)
+
+    def one() -> None:
+        try:
+            barrier.wait()
+            work()
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(WORKERS) as threads:
+        for running in [threads.submit(one) for _ in range(WORKERS)]:
+            running.result()
 
 
 def test_two_workers_never_send_the_same(committed_db: None, receiver: Receiver) -> None:
     endpoint(receiver, "payment.settled")
     send(paid(f"p{n}", AT) for n in range(60))
-    barrier = threading.Barrier(3)
-
-    def work() -> None:
-        try:
-            barrier.wait()
-            deliver_due(60)
-        finally:
-            connections.close_all()
-
-    threads = [threading.Thread(target=work) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    together(lambda: deliver_due(60))
     deliver_due(60)
     assert len({body["id"] for body in bodies(receiver)}) == len(receiver.requests) == 60
+
+
+def test_two_evaluations_at_once_fire_once(committed_db: None, receiver: Receiver) -> None:
+    endpoint(receiver, "alert.firing", "alert.resolved")
+    rule = AlertRule.objects.create(
+        name="r",
+        family="payments",
+        report="realtime",
+        figure="pendingSettlements",
+        comparison="gte",
+        threshold=0,
+    )
+    for _ in range(5):
+        together(lambda: evaluate(rule))
+    assert Alert.objects.get().state == "firing"
+    deliver_due(60)
+    (body,) = bodies(receiver)
+    assert body["data"]["rule"] == "r"
