@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from billing.ingest.values import CONTROL
 
 LONGEST = 2048
+_NAMES = frozenset({"toolName", "routeTemplate", "extensions"})
 _TEMPLATE = re.compile(r"/[A-Za-z0-9._~:@!$&'()*+,;={}\[\]/-]*")
 
 
@@ -16,6 +17,8 @@ def resource_of(data: dict[str, Any]) -> str | None:
     An MCP tool is `url#toolName`. None when the event names no resource.
     """
     named = data.get("resource")
+    if named is None and not _NAMES.intersection(data):
+        return None
     url = named.get("url") if isinstance(named, dict) else named
     base = _without_query(url) if isinstance(url, str) else ""
     template = _template_of(data)
@@ -29,7 +32,7 @@ def resource_of(data: dict[str, Any]) -> str | None:
 
 
 def _without_query(url: str) -> str:
-    return re.split(r"[?#]", url, maxsplit=1)[0]
+    return url.partition("#")[0].partition("?")[0]
 
 
 def _origin(url: str) -> str:

@@ -1,6 +1,6 @@
 """What one event says: its identity, its subject and the stage it reports."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -37,6 +37,9 @@ STAGE_OF_TYPE = {
     "payment:refunded": "refunded",
 }
 Stage = list[str | None]
+LENGTH_OF_STAGE = 26
+# Place in the stage's array, the event's field, and how its value is read.
+Slot = tuple[int, str, Callable[[Any, str], str | None]]
 
 
 class Entry(msgspec.Struct):
@@ -142,8 +145,7 @@ def _amounts(data: dict[str, Any]) -> tuple[str | None, str | None]:
 
 def network_in(data: dict[str, Any]) -> str | None:
     """The canonical network an event names, if any; "unknown" names none."""
-    named = text(data.get("network"), "network", 64)
-    return canonical_network(named) if named and named.lower() != UNKNOWN else None
+    return _network(data.get("network"), "network")
 
 
 def _kind(data: dict[str, Any]) -> str | None:
@@ -153,44 +155,73 @@ def _kind(data: dict[str, Any]) -> str | None:
     return kind
 
 
-def _gas(data: dict[str, Any]) -> Stage:
-    return [
-        integer_text(data.get("gasUsed"), "gasUsed"),
-        integer_text(data.get("effectiveGasPrice"), "effectiveGasPrice"),
-        integer_text(data.get("l1Fee"), "l1Fee"),
-        integer_text(data.get("gasCostAtomic"), "gasCostAtomic"),
-        decimal_text(data.get("nativeUsdPrice"), "nativeUsdPrice"),
-    ]
-
-
 def _stage(found: Understood, data: dict[str, Any]) -> Stage:
     """The stage's array; the order is that of billing_payment_facts()."""
-    amount, atomic = _amounts(data)
+    stage: Stage = [None] * LENGTH_OF_STAGE
+    stage[0], stage[1] = found.occurred_at, found.event_id
+    _read(stage, _PARTIES, data)
+    stage[12] = _kind(data)
+    stage[13] = resource_of(data)
     duration = "verificationTime" if found.stage_name == "verified" else "settlementTime"
-    return [
-        found.occurred_at,
-        found.event_id,
-        text(data.get("payer"), "payer", 128),
-        text(data.get("payee"), "payee", 128),
-        network_in(data),
-        text(data.get("asset"), "asset", 128),
-        amount,
-        atomic,
-        decimal_text(data.get("fee"), "fee"),
-        text(data.get("feeAsset"), "feeAsset", 128),
-        text(data.get("transaction"), "transaction", 128),
-        text(data.get("scheme"), "scheme", 64),
-        _kind(data),
-        resource_of(data),
-        duration_text(data.get(duration), duration),
-        *_gas(data),
-        chain_moment(data.get("blockTimestamp"), "blockTimestamp"),
-        duration_text(data.get("confirmationTime"), "confirmationTime"),
-        deadline(data.get("validBefore"), "validBefore"),
-        None,
-        None,
-        None,
-    ]
+    stage[14] = duration_text(data.get(duration), duration)
+    _read(stage, _CHAIN, data)
+    return stage
+
+
+def _read(stage: Stage, slots: Sequence[Slot], data: dict[str, Any]) -> None:
+    """Fill the slots whose fields the event has; most have few, and absent ones cost nothing."""
+    for index, name, read in slots:
+        value = data.get(name)
+        if value is not None:
+            stage[index] = read(value, name)
+
+
+def _text_of(limit: int) -> Callable[[Any, str], str | None]:
+    return lambda value, name: text(value, name, limit)
+
+
+def _network(value: Any, name: str) -> str | None:
+    named = text(value, name, 64)
+    return canonical_network(named) if named and named.lower() != UNKNOWN else None
+
+
+# Read in this order, which decides what is said of an event with several faults.
+_PARTIES: tuple[Slot, ...] = (
+    (6, "amount", decimal_text),
+    (7, "amountAtomic", integer_text),
+    (2, "payer", _text_of(128)),
+    (3, "payee", _text_of(128)),
+    (4, "network", _network),
+    (5, "asset", _text_of(128)),
+    (8, "fee", decimal_text),
+    (9, "feeAsset", _text_of(128)),
+    (10, "transaction", _text_of(128)),
+    (11, "scheme", _text_of(64)),
+)
+
+
+def _gas_from(first: int) -> tuple[Slot, ...]:
+    return (
+        (first, "gasUsed", integer_text),
+        (first + 1, "effectiveGasPrice", integer_text),
+        (first + 2, "l1Fee", integer_text),
+        (first + 3, "gasCostAtomic", integer_text),
+        (first + 4, "nativeUsdPrice", decimal_text),
+    )
+
+
+_CHAIN: tuple[Slot, ...] = (
+    *_gas_from(15),
+    (20, "blockTimestamp", chain_moment),
+    (21, "confirmationTime", duration_text),
+    (22, "validBefore", deadline),
+)
+_BATCH: tuple[Slot, ...] = (
+    (2, "transaction", _text_of(128)),
+    (3, "network", _network),
+    *_gas_from(4),
+    (9, "totalFees", decimal_text),
+)
 
 
 def _entry(found: Understood, data: dict[str, Any], kind: str) -> Entry:
@@ -227,14 +258,8 @@ def _read_batch(found: Understood, _event: dict[str, Any], data: dict[str, Any])
         raise Rejection("too_long", f"paymentIds names over {MOST_PAYMENTS_OF_A_BATCH} payments")
     ids = {text(item, "paymentIds", 256) for item in named}
     found.batch_payments = sorted(item for item in ids if item)
-    found.stage = [
-        found.occurred_at,
-        found.event_id,
-        text(data.get("transaction"), "transaction", 128),
-        network_in(data),
-        *_gas(data),
-        decimal_text(data.get("totalFees"), "totalFees"),
-    ]
+    found.stage = [found.occurred_at, found.event_id, *[None] * 8]
+    _read(found.stage, _BATCH, data)
 
 
 _READERS: dict[str, Callable[[Understood, dict[str, Any], dict[str, Any]], None]] = {

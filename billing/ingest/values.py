@@ -20,6 +20,10 @@ EARLIEST = datetime(2015, 1, 1, tzinfo=UTC)  # before it, milliseconds were seco
 LATEST_SECONDS = 100_000_000_000  # a larger epoch number is milliseconds
 END_OF_TIME = datetime(9999, 12, 31, tzinfo=UTC)
 LONGEST_DURATION = 10**13  # milliseconds: three centuries, which every calendar can subtract
+NAIVE_EPOCH = datetime(1970, 1, 1)  # UTC, written without saying so
+EARLIEST_MS = int(EARLIEST.timestamp() * 1000)
+TOLERANCE = timedelta(minutes=5)
+MILLISECOND = timedelta(milliseconds=1)
 
 
 def token_of(value: Any, field: str) -> str | None:
@@ -52,6 +56,8 @@ def duration_text(value: Any, field: str) -> str | None:
     token = token_of(value, field)
     if token is None:
         return None
+    if len(token) <= 12 and token.isascii() and token.isdigit():
+        return _trimmed(token)  # what nearly all durations are
     plain = _plain(token, field)
     if plain.startswith("-"):
         return None
@@ -95,10 +101,13 @@ def moment(value: Any, field: str, now: datetime) -> str | None:
     """
     if value is None or value == "":
         return None
+    if type(value) is int and EARLIEST_MS <= value <= (now - EPOCH) // MILLISECOND:
+        whole = NAIVE_EPOCH + timedelta(milliseconds=value)
+        return f"{whole.isoformat(timespec='microseconds')}Z"  # what nearly all times are
     instant = _instant(value, field, milliseconds=True)
     if instant < EARLIEST:
         raise Rejection("bad_timestamp", f"{field} is before 2015: are these milliseconds?")
-    if instant > now + timedelta(minutes=5):
+    if instant > now + TOLERANCE:
         raise Rejection("future_timestamp", f"{field} is more than 5 minutes in the future")
     return sortable(instant)
 
@@ -140,6 +149,8 @@ def text(value: Any, field: str, limit: int) -> str | None:
     """A short text without control characters; None when absent or blank."""
     if value is None:
         return None
+    if type(value) is str and len(value) <= limit and value.isprintable():
+        return value.strip() or None  # printable text has no control characters
     if isinstance(value, int) and not isinstance(value, bool):
         value = f"{value}"
     if not isinstance(value, str):
