@@ -1,67 +1,18 @@
 """The README's snippets, run in their order against a web server of our own."""
 
 import json
-import os
 import shutil
-import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import pytest
-from django.db import connection
 
-from billing.models import AdminToken, Payment
-from billing.tokens import issue
-from tests.docs.documents import ROOT, blocks
+from billing.models import Payment
+from tests.docs.documents import blocks
+from tests.docs.shells import run, shell
 
 README = "README.md"
-READY_SECONDS = 30
-
-
-def database_url() -> str:
-    """The test database, as another process reaches it."""
-    given = connection.settings_dict
-    login = quote(f"{given['USER']}", safe="")
-    if given["PASSWORD"]:
-        login += ":" + quote(f"{given['PASSWORD']}", safe="")
-    host, port = f"{given['HOST']}", f"{given['PORT'] or 5432}"
-    if host.startswith("/") or not host:
-        where = f"?host={quote(host)}" if host else ""
-        return f"postgresql://{login}@/{given['NAME']}{where}"
-    return f"postgresql://{login}@{host}:{port}/{given['NAME']}"
-
-
-@pytest.fixture
-def portal(committed_db: None, tmp_path: Path) -> Iterator[str]:
-    """The address of a web server on the test database."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        own = {"DATABASE_URL": database_url(), "PAYGATE_DB_POOL": "2"}
-        command = ["-m", "uvicorn", "paygate_site.asgi:application", "--log-level", "warning"]
-        with (tmp_path / "web.log").open("wb") as log:
-            server = subprocess.Popen(
-                [sys.executable, *command, "--fd", f"{listening.fileno()}"],
-                cwd=ROOT,
-                env=os.environ | own,
-                pass_fds=[listening.fileno()],
-                stdout=log,
-                stderr=log,
-            )
-        try:  # the socket listens already: what comes before the server is up waits in it
-            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        finally:
-            server.terminate()
-            server.wait(READY_SECONDS)
-
-
-@pytest.fixture
-def session(portal: str) -> dict[str, str]:
-    """The environment of somebody who follows the README, with the token that was printed."""
-    token = AdminToken(name="bootstrap", role="admin", can_ingest=True)
-    return os.environ | {"PORTAL": portal, "TOKEN": issue(token)}
 
 
 def snippets(language: str) -> list[str]:
@@ -72,20 +23,6 @@ def snippets(language: str) -> list[str]:
 def answers() -> list[Any]:
     """The README's blocks of JSON."""
     return [json.loads(text) for kind, text in blocks(README) if kind == "json"]
-
-
-def run(command: list[str], environment: dict[str, str]) -> Any:
-    """What a command printed, as JSON."""
-    done = subprocess.run(
-        command, env=environment, capture_output=True, text=True, timeout=60, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
-
-
-def shell(text: str, environment: dict[str, str]) -> Any:
-    """What a shell snippet printed, as JSON."""
-    return run(["bash", "-euc", text], environment)
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="this machine has no curl")
