@@ -1,5 +1,6 @@
 """The whole stack as `dev.py up` runs it, and the power to kill its parts."""
 
+import json
 import os
 import signal
 import subprocess
@@ -18,6 +19,7 @@ PARTS = {
     "worker": "celery -A paygate_site worker",
     "postgresql": "postgres",
     "valkey": "valkey-server",
+    "beat": "celery -A paygate_site beat",
 }
 
 
@@ -70,6 +72,17 @@ class Stack:
                 if mark in line:
                     found[name] = pid
         return found
+
+    def environment(self) -> dict[str, str]:
+        """What its processes have: how to reach its database and broker."""
+        state = json.loads((self.data_dir / "run.json").read_text())
+        given: dict[str, str] = state["environment"]
+        return os.environ | given
+
+    def note(self, name: str, text: str) -> None:
+        """A line in a log beside those of its processes."""
+        with (self.data_dir / "logs" / f"{name}.log").open("a") as log:
+            log.write(text + "\n")
 
     def kill(self, name: str) -> int | None:
         """SIGKILL a part and everything it started; its pid, nothing if it is down already."""

@@ -16,7 +16,7 @@ def test_what_was_acknowledged_survives_sigkill_and_nothing_is_twice(
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     options = ["--port", f"{port}", "--data-dir", f"{tmp_path}", "--events", "6000"]
-    code = crash_run.main([*options, "--kills", "4"])
+    code = crash_run.main([*options, "--kills", "5"])
     said = capsys.readouterr().out
     assert code == 0, said
-    assert said.count("SIGKILL ") == 4, said
+    assert said.count("SIGKILL ") == 5, said
