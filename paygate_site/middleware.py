@@ -3,7 +3,11 @@
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from csp.constants import UNSAFE_EVAL, UNSAFE_INLINE
 from django.conf import settings
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.utils.deprecation import MiddlewareMixin
 
 from billing.api.problems import problem
 
@@ -11,6 +15,32 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[..., Awaitable[None]]
+
+
+# The theme's Alpine compiles expressions and sets styles; Swagger writes a style of its own.
+LOOSER = {
+    "/admin/": {"script-src": [UNSAFE_EVAL], "style-src": [UNSAFE_INLINE]},
+    "/api/docs/": {"style-src": [UNSAFE_INLINE]},
+}
+# What a page of the portal may ask of the browser's devices: nothing.
+PERMISSIONS = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
+
+
+class BrowserRules(MiddlewareMixin):
+    """What browsers may do with an answer, beside the settings' policy.
+
+    Figures and records are for whoever asked: no cache between keeps what says nothing of its own.
+    """
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> Any:
+        """Add what a path needs and what every answer has."""
+        for prefix, more in LOOSER.items():
+            if request.path_info.startswith(prefix):
+                response._csp_update = more  # type: ignore[attr-defined]  # django-csp reads it
+        response.headers.setdefault("Permissions-Policy", PERMISSIONS)
+        if request.path_info.startswith(("/admin/", "/api/v1/")):
+            response.headers.setdefault("Cache-Control", "private, no-store")
+        return response
 
 
 class _TooLarge(Exception):

@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import include, path, re_path, reverse
 from django.views import defaults
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from analytics.api.dropin import dropin_urls
 from analytics.api.dropin_replies import is_keyed, refusal
@@ -77,7 +77,7 @@ urlpatterns = [
     path("api/v1/analytics/", include("analytics.api.urls")),
     path("api/v1/", include("billing.api.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
-    path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
     # With and without the slash: a gateway takes a redirect for success and loses the batch.
     re_path(r"^hooks/paygate/(?P<slug>[a-z0-9][a-z0-9_-]{0,63})/?$", paygate_hook, name="hook"),
     path("metrics", metrics, name="metrics"),

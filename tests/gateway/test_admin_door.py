@@ -51,8 +51,7 @@ def test_other_browsers_get_the_login(client: Client) -> None:
     response = client.get(f"{HERE}?source=a", headers={"Accept": "text/html"})
     assert response.status_code == 302
     assert response["Location"] == f"/admin/login/?next={HERE}%3Fsource%3Da"
-    User.objects.create_user("member", password="secret")
-    client.login(username="member", password="secret")
+    client.force_login(User.objects.create_user("member"))
     assert client.get(HERE).status_code == 401
 
 
