@@ -226,6 +226,7 @@ AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_FAILURE_LIMIT = integer("PAYGATE_LOGIN_FAILURES", 5, minimum=1)
 AXES_COOLOFF_TIME = timedelta(seconds=integer("PAYGATE_LOGIN_COOLOFF_SECONDS", 900, minimum=1))
 AXES_RESET_ON_SUCCESS = True
+AXES_VERBOSE = False  # no greeting in the log of every command
 AXES_LOCKOUT_CALLABLE = "billing.admin.lockout.locked_out"
 AXES_IPWARE_META_PRECEDENCE_ORDER = ["REMOTE_ADDR"]  # the web server knows which proxy to believe
 AXES_SENSITIVE_PARAMETERS = ["username", "password"]
