@@ -23,11 +23,15 @@ from notify.models.alerts import LOUD_STATES, Alert, AlertRule, Evaluation, Muti
 
 STATES = {"Pending": "info", "Firing": "danger", "Acknowledged": "warning", "Resolved": "success"}
 PREVIEWED = 20
+BADGE_UP_TO = 99  # the sidebar is on every page, so it never counts more rows than it can show
 
 
 def firing_badge(_request: HttpRequest) -> str:
-    """How many alerts fire, for the sidebar; empty when none does."""
-    count = Alert.objects.filter(state__in=LOUD_STATES).count()
+    """How many alerts fire, for the sidebar, at most "99+"; empty when none does."""
+    loud = Alert.objects.filter(state__in=LOUD_STATES).values_list("pk")[: BADGE_UP_TO + 1]
+    count = len(loud)
+    if count > BADGE_UP_TO:
+        return f"{BADGE_UP_TO}+"
     return str(count) if count else ""
 
 
