@@ -164,11 +164,22 @@ def _survive(
             pace.allow(len(lines))
             _go_on(fault, log, read, options.seconds)
         over = time.monotonic()
-        _await(lambda: not fault.is_felt or watch.refusals > 0)
         producers.join()
+        _again_until_felt(fault, stack, watch)
         _await(lambda: readiness(stack.url) == 200)
         recovery = time.monotonic() - over
     return done, _outcome(stack, fault, done, recovery, log.read_bytes()[read:], watch)
+
+
+def _again_until_felt(fault: Fault, stack: Stack, watch: Watch) -> None:
+    """A server that is back within one question to /readyz was not seen to be away."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while fault.is_felt and not watch.refusals:
+        if time.monotonic() > deadline:
+            raise AssertionError("/readyz never said that the stack was not ready")
+        _await(lambda: readiness(stack.url) == 200)
+        with fault.inject(stack):
+            time.sleep(1)
 
 
 def _go_on(fault: Fault, log: Path, read: int, seconds: float) -> None:
