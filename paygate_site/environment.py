@@ -40,6 +40,14 @@ def integer(name: str, default: int, minimum: int = 0) -> int:
     return value
 
 
+def choice(name: str, default: str, allowed: tuple[str, ...]) -> str:
+    """One of the words allowed; an error naming the variable for any other."""
+    value: str = env.str(name, default="").strip().lower() or default
+    if value not in allowed:
+        raise ImproperlyConfigured(f"{name}={value!r} is none of {', '.join(allowed)}")
+    return value
+
+
 def words(name: str, default: str = "") -> list[str]:
     """A comma-separated list, blanks dropped."""
     return [word.strip() for word in env.str(name, default=default).split(",") if word.strip()]

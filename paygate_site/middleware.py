@@ -1,13 +1,15 @@
-"""What must hold before Django sees a request."""
+"""What must hold for every request, whatever view it is for."""
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+import structlog
 from csp.constants import UNSAFE_EVAL, UNSAFE_INLINE
 from django.conf import settings
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.deprecation import MiddlewareMixin
+from django_structlog.middlewares import RequestMiddleware
 
 from billing.api.problems import problem
 
@@ -41,6 +43,21 @@ class BrowserRules(MiddlewareMixin):
         if request.path_info.startswith(("/admin/", "/api/v1/")):
             response.headers.setdefault("Cache-Control", "private, no-store")
         return response
+
+
+class RequestLog(RequestMiddleware):
+    """One line a request: method, path, status; its id in the answer's `X-Request-Id`."""
+
+    @staticmethod
+    def format_request(request: HttpRequest) -> str:
+        """Without the query: somebody may have pasted a secret into it."""
+        return f"{request.method} {request.path}"
+
+    def handle_response(self, request: HttpRequest, response: HttpResponse) -> None:
+        """Name the request to its caller, where the answer does not name it already."""
+        bound = structlog.contextvars.get_contextvars()
+        response.headers.setdefault("X-Request-Id", bound["request_id"])
+        super().handle_response(request, response)
 
 
 class _TooLarge(Exception):

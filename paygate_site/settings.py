@@ -1,5 +1,6 @@
 """All settings. Everything that differs between installations comes from the environment."""
 
+import logging
 import os
 from datetime import timedelta
 from pathlib import Path
@@ -10,7 +11,17 @@ from csp.constants import NONE, SELF
 from django.templatetags.static import static
 from django.urls import reverse_lazy
 
-from paygate_site.environment import boolean, cache_url, env, integer, required, words, zones
+from paygate_site import logs
+from paygate_site.environment import (
+    boolean,
+    cache_url,
+    choice,
+    env,
+    integer,
+    required,
+    words,
+    zones,
+)
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VERSION = "0.1.0"
@@ -45,12 +56,14 @@ INSTALLED_APPS = [
     "axes",
     "csp",
     "django_prometheus",
+    "django_structlog",
     "billing",
     "analytics",
     "notify",
 ]
 
 MIDDLEWARE = [
+    "paygate_site.middleware.RequestLog",  # first, so that every line of a request carries its id
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -351,10 +364,12 @@ UNFOLD: dict[str, Any] = {
     ],
 }
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": env.str("PAYGATE_LOG_LEVEL", default="INFO")},
-}
+LOGGING = logs.configure(
+    choice("PAYGATE_LOG_FORMAT", "text", logs.FORMATS), env.str("PAYGATE_LOG_LEVEL", default="INFO")
+)
+DJANGO_STRUCTLOG_CELERY_ENABLED = True  # a task's lines carry the id of the request that asked
+DJANGO_STRUCTLOG_USER_ID_FIELD = ""  # would cost every request a query
+DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False  # behind a proxy it is whatever the caller claims
+DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG  # one line a request, at its end
+DJANGO_STRUCTLOG_STATUS_4XX_LOG_LEVEL = logging.INFO  # a caller's mistake is no trouble of ours
+DJANGO_STRUCTLOG_CELERY_DEFAULT_LOG_LEVEL = logging.DEBUG  # Celery says it too

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
+from django.http import HttpRequest
 from django.test import Client
 
+from notify.admin.alerts import firing_badge
 from notify.delivery import deliver_due
 from notify.evaluate import apply, evaluate
 from notify.models import Message
@@ -98,6 +100,17 @@ def test_an_older_or_doubled_look_changes_nothing() -> None:
     look(ours, 5, "1")
     look(ours, 4, "1")
     assert (told(), Evaluation.objects.count()) == (["alert.firing"], 1)
+
+
+@pytest.mark.parametrize(("firing", "shown"), [(0, ""), (3, "3"), (99, "99"), (130, "99+")])
+def test_the_sidebar_says_how_many_fire(firing: int, shown: str) -> None:
+    ours = rule()
+    Alert.objects.bulk_create(
+        Alert(rule=ours, subject=f"s{n}", state="firing", breached_at=START, fired_at=START)
+        for n in range(firing)
+    )
+    Alert.objects.create(rule=rule(name="calm"), state="pending", breached_at=START)
+    assert firing_badge(HttpRequest()) == shown
 
 
 def test_the_database_refuses_a_second_open_alert() -> None:
