@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.http import HttpResponse, HttpResponseBase
 from django.utils.cache import get_conditional_response, patch_vary_headers
@@ -84,6 +84,12 @@ class ReportViewSet(ViewSet):
             name = f"{self.report.slug}.csv"
             response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
         return response
+
+    def options(self, request: Any, *args: Any, **kwargs: Any) -> Response:
+        """What the path offers, always as JSON: only figures have columns."""
+        request.accepted_renderer = ExactJSONRenderer()
+        request.accepted_media_type = ExactJSONRenderer.media_type
+        return super().options(request, *args, **kwargs)
 
 
 def viewset_of(report: Report) -> type[ReportViewSet]:

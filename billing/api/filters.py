@@ -1,9 +1,12 @@
 """Exact filters of the records: one parameter for each exact field, by its own name."""
 
 import re
+from datetime import UTC, datetime
 from typing import Any
 
+from django import forms
 from django.db.models import Model, QuerySet
+from django.utils.translation import gettext_lazy as _
 from django_filters import rest_framework as filters  # type: ignore[import-untyped]  # no types
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
@@ -54,14 +57,32 @@ class KeyFilter(filters.CharFilter):  # type: ignore[misc]  # untyped upstream
         return qs.filter(**{source: sources, self.field_name: value})
 
 
-def after(column: str) -> filters.IsoDateTimeFilter:
+class MomentField(filters.IsoDateTimeFilter.field_class):  # type: ignore[misc]  # untyped upstream
+    """A moment of ISO 8601 in UTC: PostgreSQL takes no offset from 16 hours up, Python does."""
+
+    def to_python(self, value: Any) -> datetime | None:
+        """The moment; ValidationError outside the years 1 to 9999."""
+        moment: datetime | None = super().to_python(value)
+        try:
+            return moment and moment.astimezone(UTC)
+        except OverflowError as error:
+            raise forms.ValidationError(_("Enter a moment of the years 1 to 9999.")) from error
+
+
+class MomentFilter(filters.IsoDateTimeFilter):  # type: ignore[misc]  # untyped upstream
+    """A bound of times."""
+
+    field_class = MomentField
+
+
+def after(column: str) -> MomentFilter:
     """From this moment on."""
-    return filters.IsoDateTimeFilter(field_name=column, lookup_expr="gte")
+    return MomentFilter(field_name=column, lookup_expr="gte")
 
 
-def before(column: str) -> filters.IsoDateTimeFilter:
+def before(column: str) -> MomentFilter:
     """Before this moment."""
-    return filters.IsoDateTimeFilter(field_name=column, lookup_expr="lt")
+    return MomentFilter(field_name=column, lookup_expr="lt")
 
 
 def by_source() -> filters.CharFilter:

@@ -6,7 +6,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django_filters import rest_framework as filters  # type: ignore[import-untyped]  # no types
 
-from billing.api.filters import KeyFilter, RecordFilter, after, before, by_source
+from billing.api.filters import KeyFilter, MomentFilter, RecordFilter, after, before, by_source
 from billing.keys.values import PLACES
 from billing.models import (
     ApiKey,
@@ -96,8 +96,8 @@ class UsageEventFilter(RecordFilter):
 
     source = by_source()
     key = of_key()
-    at_after = filters.IsoDateTimeFilter(method="since")
-    at_before = filters.IsoDateTimeFilter(method="until")
+    at_after = MomentFilter(method="since")
+    at_before = MomentFilter(method="until")
 
     class Meta:
         model = UsageEvent

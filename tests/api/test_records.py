@@ -133,6 +133,28 @@ def test_it_filters_exactly(viewer: Caller, query: dict[str, str], found: list[s
 
 
 @pytest.mark.parametrize(
+    ("bound", "found"),
+    [("2026-01-01T22:00:00%2B22:00", ["p1"]), ("2026-01-01T22:00:01%2B22:00", [])],
+)
+def test_a_bound_may_have_any_offset(viewer: Caller, bound: str, found: list[str]) -> None:
+    deliver(received("p1"))  # at 2026-01-01T00:00:00Z, which is 22:00 there
+    assert ids(viewer.get(f"{PAYMENTS}?started_after={bound}")) == found
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [("payments", "started_before"), ("usage-events", "at_after"), ("usage-events", "at_before")],
+)
+@pytest.mark.parametrize("bound", ["0001-01-01T00:00:00+10:00", "9999-12-31T23:59:59-10:00"])
+def test_a_bound_outside_the_calendar_is_refused(
+    viewer: Caller, path: str, name: str, bound: str
+) -> None:
+    answer = viewer.get(f"/api/v1/{path}/", **{name: bound})
+    assert problem_of(answer, 400) == "invalid"
+    assert list(answer.json()["errors"]) == [name]
+
+
+@pytest.mark.parametrize(
     ("query", "name"),
     [
         ({"paymentid": "a"}, "paymentid"),

@@ -35,6 +35,14 @@ def exact(response: Any) -> Any:
 
 
 @REPORTS
+@pytest.mark.parametrize("accept", ["text/csv", "application/json"])
+def test_its_options_are_told_as_json(report: Report, accept: str) -> None:
+    asked = caller("viewer").send("OPTIONS", url(report), headers={"Accept": accept})
+    assert (asked.status_code, asked["Content-Type"]) == (200, "application/json")
+    assert "name" in asked.json()
+
+
+@REPORTS
 def test_it_is_read_with_a_viewers_token(report: Report) -> None:
     fill(report)
     response = caller("viewer").get(url(report), as_of=AS_OF)
