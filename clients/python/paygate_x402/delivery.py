@@ -52,7 +52,7 @@ class Delivery(threading.Thread):
         while not self._end.is_set():
             try:
                 is_empty = not self._step()
-            except Exception as error:  # a thread that ends would leave everything waiting
+            except Exception as error:  # noqa: BLE001 - ended, it would leave everything waiting
                 self._note(error)
                 asked = error.retry_after if isinstance(error, Refused) else 0.0
                 self._end.wait(max(pause, min(asked, LONGEST_PAUSE)))
