@@ -2,7 +2,8 @@
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models.functions import Now
+from django.db.models import Value
+from django.db.models.functions import Coalesce, Left, Now, NullIf
 
 from billing.fields import ExactField
 from billing.models.sources import Source
@@ -88,7 +89,12 @@ class ApiKey(models.Model):
         indexes = [
             models.Index(fields=["source", "mask"], name="key_by_mask"),
             models.Index(fields=["source", "prefix"], name="key_by_prefix"),
-            models.Index(fields=["source", "name"], name="key_by_name"),
+            models.Index(
+                "source",
+                "name",
+                Left(Coalesce(NullIf("prefix", Value("")), "mask"), 7),
+                name="key_by_name_and_stem",
+            ),
             models.Index(fields=["source", "position", "created_at", "id"], name="key_by_place"),
             models.Index(fields=["namespace", "-id"], name="key_by_namespace"),
             models.Index(fields=["group_id", "-id"], name="key_by_group"),

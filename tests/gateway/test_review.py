@@ -5,7 +5,7 @@ import random
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
-from itertools import pairwise
+from itertools import pairwise, permutations
 from typing import Any
 
 import pytest
@@ -119,6 +119,26 @@ def test_a_chain_of_rotations_is_followed_to_its_end_in_any_order(source: Source
     other = gateway("other")
     post(other, {"adminEvents": events})
     assert dump(other) == dump(source)
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_keys_that_look_alike_until_one_has_a_name_are_told_apart(
+    source: Source, order: tuple[int, ...]
+) -> None:
+    first, second = "pg_1111...0001", "pg_2222...0002"
+    one, two = "pg_0000...0001", "pg_0000...0002"
+    events = [
+        happened("key.created", at(0), keyMasked=first, name="n", credits=100),
+        happened("key.rotated", at(1), oldKeyMasked=first, newKeyMasked=one),
+        happened("key.rotated", at(2), oldKeyMasked=second, newKeyMasked=two),
+    ]
+    for place in order:
+        post(source, {"adminEvents": [events[place]]})
+    assert {(key.mask, key.name, key.is_ambiguous) for key in ApiKey.objects.all()} == {
+        (first, "n", False),
+        (one, "n", False),
+        (two, "unnamed", False),
+    }
 
 
 def test_a_circle_of_rotations_ends(source: Source) -> None:
