@@ -9,7 +9,8 @@ from django.db import connection, transaction
 from analytics.measures import MEASURES
 from analytics.models import Grain
 from analytics.rollups import LEVELS, LOCK_SPACE, mark_range, utc_day
-from analytics.usage import verify_usage
+from analytics.verify_log import verify_log
+from analytics.verify_usage import verify_usage
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +98,7 @@ def verify_all() -> int:
     """Every day that has facts, up to now, and every running total."""
     first, now = _extent()
     found = (_verify_days(utc_day(first), now) if first else 0) + verify_totals()
-    found += verify_usage()
+    found += verify_usage() + verify_log()
     _note(found, now)
     return found
 
@@ -106,7 +107,7 @@ def verify_history(days: int = SAMPLED_DAYS) -> int:
     """Days of the whole history (a random sample when there are many), all running totals."""
     first, now = _extent()
     if first is None:
-        found = verify_usage()
+        found = verify_usage() + verify_log()
         _note(found, None)
         return found
     with connection.cursor() as cursor:
@@ -117,7 +118,7 @@ def verify_history(days: int = SAMPLED_DAYS) -> int:
         )
         starts = sorted(row[0] for row in cursor.fetchall())
     found = sum(verify(start, start + DAY) for start in starts)
-    found += verify_totals() + verify_usage()
+    found += verify_totals() + verify_usage() + verify_log()
     _note(found, None)
     return found
 

@@ -98,7 +98,7 @@ def _fold() -> None:
     with connection.cursor() as cursor:
         taken = True
         while taken:
-            cursor.execute("select analytics_fold_usage(1000000)")
+            cursor.execute("select analytics_fold_usage(1000000) + analytics_fold_log(200000)")
             taken = bool(cursor.fetchone()[0])
 
 

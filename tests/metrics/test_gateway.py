@@ -12,7 +12,7 @@ from django.db import connection
 from prometheus_client.parser import text_string_to_metric_families
 
 from analytics.models import MetricTool, ReceiptDelta, ReceiptTotal, UsageDelta, UsageTool
-from analytics.usage import verify_usage
+from analytics.verify_usage import verify_usage
 from billing.gateway.records import read_call
 from billing.gateway.store import placed, store_delivered
 from billing.models import ApiKey, GatewayImport, KeyGroup, PollGap, PollState, Source

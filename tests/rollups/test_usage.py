@@ -9,7 +9,8 @@ from django.db import connection
 from django.db.models import F
 
 from analytics.models import UsageQuarter, UsageTotal
-from analytics.usage import fold_usage, usage_mismatches, verify_usage
+from analytics.usage import fold_usage
+from analytics.verify_usage import usage_mismatches, verify_usage
 from billing.gateway.records import Call, read_call
 from billing.gateway.store import placed, store_delivered, store_exported_calls
 from billing.models import Source
@@ -40,6 +41,27 @@ RAW_NAMES = """
 select name, count(*), coalesce(sum(credits) filter (where allowed), 0), min(rank)
 from gateway_calls(%(sources)s, %(start)s, %(end)s)
 where %(namespace)s::text is null or namespace = %(namespace)s
+group by 1 order by 1
+"""
+
+REFUSALS = """
+select part, label, category, calls, first
+from gateway_refusals(%(sources)s, %(start)s, %(end)s) order by 1, 2, 3
+"""
+RAW_REFUSALS = """
+select l.part, l.label, gateway_denial(c.deny_reason), count(*), min(c.rank)
+from gateway_calls(%(sources)s, %(start)s, %(end)s) c
+cross join lateral (values ('all', ''), ('name', c.name), ('tool', c.tool)) l (part, label)
+where not c.allowed and c.deny_reason <> ''
+group by 1, 2, 3 order by 1, 2, 3
+"""
+TOOLS = """
+select name, tools, first from gateway_name_tools(%(sources)s, %(start)s, %(end)s) order by 1
+"""
+RAW_TOOLS = """
+select name, array_agg(distinct tool), min(rank)
+from gateway_calls(%(sources)s, %(start)s, %(end)s)
+where allowed and tool <> ''
 group by 1 order by 1
 """
 
@@ -88,6 +110,10 @@ def check() -> None:
             assert rows(HOURS, **asked) == rows(RAW_HOURS, **asked)
             names = [(r[1], r[2], r[6], r[7]) for r in rows(SUMS, **asked) if r[0] == "name"]
             assert names == rows(RAW_NAMES, **asked)
+        for sources in (None, list(Source.objects.values_list("pk", flat=True))[:1]):
+            asked = {"sources": sources, **window}
+            assert rows(REFUSALS, **asked) == rows(RAW_REFUSALS, **asked)
+            assert rows(TOOLS, **asked) == rows(RAW_TOOLS, **asked)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -108,10 +134,12 @@ def test_folding_changes_nothing_that_is_read(seed: int) -> None:
     assert usage_mismatches() == 0
 
 
-def test_an_export_that_corrects_the_order_corrects_who_came_first() -> None:
+@pytest.mark.parametrize("reason", [None, "insufficient_credits"])
+def test_an_export_that_corrects_the_order_corrects_who_came_first(reason: str | None) -> None:
     source = Source.objects.create(slug="g", kind="paygate")
     at = "2026-01-20T10:00:00.000Z"
-    base = {"timestamp": at, "apiKey": "pg_0000001", "creditsCharged": 1, "allowed": True}
+    base = {"timestamp": at, "apiKey": "pg_0000001", "creditsCharged": 1}
+    base |= {"allowed": reason is None, "denyReason": reason}
     two = [base | {"keyName": "k", "tool": tool} for tool in ("late", "early")]
     store_delivered(source.pk, placed(read_call(r) for r in two), [])
     fold_usage()
@@ -128,10 +156,11 @@ def test_what_differs_is_found_and_counted_anew() -> None:
     source = Source.objects.create(slug="g", kind="paygate")
     store_delivered(source.pk, calls(random.Random(5), 60), [])
     fold_usage()
-    newest = UsageTotal.objects.latest("pk")
+    newest = UsageTotal.objects.filter(allowed=True).latest("pk")
     UsageTotal.objects.filter(pk=newest.pk).update(calls=F("calls") + 1)
     UsageQuarter.objects.latest("bucket").delete()
-    assert usage_mismatches() == 2
-    assert verify_usage() == 2
+    # the kind, the quarter hour, and what its name, tool and namespace say beside what they should
+    assert usage_mismatches() == 8
+    assert verify_usage() == 8
     assert usage_mismatches() == 0
     check()

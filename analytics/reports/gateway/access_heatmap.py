@@ -17,22 +17,19 @@ select gateway_local(h.slot, %(zone)s, '.000') as hour,
     sum(h.total) over ()::bigint as all_calls,
     rank() over (order by h.total desc, h.slot) as place
 from (
-    select g.slot, sum(g.calls) filter (where g.is_consumer)::bigint as total,
-        count(*) filter (where g.is_consumer) as consumers,
+    select g.slot, sum(g.calls)::bigint as total, s.callers as consumers,
         json_object_agg(
             g.tool, g.calls order by gateway_member(g.tool) nulls last, g.seen, g.tool collate "C"
-        ) filter (where not g.is_consumer) as tools
+        ) as tools
     from (
-        select s.slot, s.tool, grouping(s.tool) = 1 as is_consumer, count(*) as calls,
-            min(s.seen) as seen
-        from (
-            select date_trunc('hour', r.at, %(zone)s) as slot, r.source_id, r.mask, r.tool, r.seen
-            from gateway_requests(%(sources)s, %(start)s, %(end)s) r
-            where r.allowed
-        ) s
-        group by grouping sets ((s.slot, s.source_id, s.mask), (s.slot, s.tool))
+        select r.hour as slot, r.tool, sum(r.allowed)::bigint as calls, min(r.seen) as seen
+        from gateway_log_hours(%(sources)s, %(start)s, %(end)s, %(zone)s) r
+        where r.allowed > 0
+        group by r.hour, r.tool
     ) g
-    group by g.slot
+    join gateway_log_slots(%(sources)s, %(start)s, %(end)s, %(zone)s, 'hour') s
+        on s.slot = g.slot
+    group by g.slot, s.callers
 ) h
 order by h.slot
 """

@@ -16,10 +16,9 @@ select 'high_denial_rate' as type, 'warning' as severity, c.name as key_name,
     json_build_object('allowed', c.total - c.denied, 'denied', c.denied, 'total', c.total,
         'denialRate', gateway_round(c.denied::float8 / c.total, 4))::text as details
 from (
-    select name, sum(calls)::bigint as total,
-        coalesce(sum(calls) filter (where not allowed), 0)::bigint as denied, min(first) as first
-    from gateway_usage(%(sources)s, %(start)s, %(end)s)
-    group by name
+    select label as name, calls as total, denied, first
+    from gateway_sums(%(sources)s, %(start)s, %(end)s, null)
+    where part = 'name'
 ) c
 where c.total >= 3 and c.denied * 2 > c.total
 order by c.first

@@ -19,17 +19,12 @@ where k.is_live
 """
 
 CALLS = """
-select coalesce(sum(calls), 0)::bigint as total_events,
-    count(distinct tool) filter (where tool <> '') as unique_tools,
-    count(distinct name) filter (where name <> '') as unique_keys
-from (
-    select tool, name, sum(calls) as calls
-    from gateway_usage(%(sources)s, %(start)s, %(end)s)
-    group by tool, name
-) c
+select sum(s.calls) filter (where s.part = 'all')::bigint as total_events,
+    count(*) filter (where s.part = 'tool' and s.label <> '') as unique_tools,
+    count(*) filter (where s.part = 'name' and s.label <> '') as unique_keys
+from gateway_sums(%(sources)s, %(start)s, %(end)s, null) s
 """
 
-# The gateway adds doubles in this order; a half may fall either way in another.
 SCORE = """
 select case when %(keys)s = 0 then 100
     else gateway_round(

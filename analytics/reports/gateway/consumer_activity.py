@@ -17,8 +17,8 @@ select coalesce(nullif(k.name, ''), 'unnamed') as name,
     case when k.calls > 0 then 'active' else 'inactive' end as status
 from gateway_keys(%(sources)s, %(as_of)s) k
 left join (
-    select r.source_id, r.mask, max(r.at) as last_at
-    from gateway_requests(%(sources)s, %(start)s, %(end)s) r
+    select r.source_id, r.mask, max(r.last_at) as last_at
+    from gateway_log_consumers(%(sources)s, %(start)s, %(end)s) r
     group by r.source_id, r.mask
 ) l on l.source_id = k.source_id and l.mask = k.mask
 where k.is_act

@@ -12,12 +12,15 @@ RiskLevel = Literal["low", "medium", "high", "critical"]
 
 # Materialized, as each figure would be computed anew wherever it is named.
 RISKS = """
-with risks as materialized (
-    select k.name, k.place, k.credits, k.spent,
-        gateway_pct(k.spent, k.allocated) as utilization_percent,
-        least(gateway_pct(k.spent, k.allocated), 100) as risk_score
-    from gateway_keys(%(sources)s, %(as_of)s) k
-    where k.is_act
+with risks as (
+    select u.*, least(u.utilization_percent, 100) as risk_score
+    from (
+        select k.name, k.place, k.credits, k.spent,
+            gateway_pct(k.spent, k.allocated) as utilization_percent
+        from gateway_keys(%(sources)s, %(as_of)s) k
+        where k.is_act
+        offset 0  -- computed once
+    ) u
 )
 """
 CONSUMERS = f"""{RISKS}

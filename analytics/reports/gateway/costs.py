@@ -12,14 +12,17 @@ from analytics.reports.gateway._exact import ExactField
 from analytics.units import Count, Credits, Number, iso_ms
 
 TOTALS = """
-select s.part, s.label, s.calls, s.allowed, s.denied, s.credits,
-    coalesce(gateway_round(s.credits::float8 / nullif(s.allowed, 0), 2), 0) as average
+with sums as not materialized (
+    select * from gateway_sums(%(sources)s, %(start)s, %(end)s, %(namespace)s)
+)
+select t.part, t.label, t.calls, t.allowed, t.denied, t.credits,
+    coalesce(gateway_round(t.credits::float8 / nullif(t.allowed, 0), 2), 0) as average
 from (
-    select t.*, row_number() over (partition by t.part order by t.credits desc, t.first) as place
-    from gateway_sums(%(sources)s, %(start)s, %(end)s, %(namespace)s) t
-) s
-where s.part <> 'name' or s.place <= 10
-order by s.part, s.place
+    select s.* from sums s where s.part in ('all', 'namespace', 'tool')
+    union all
+    (select s.* from sums s where s.part = 'name' order by s.credits desc, s.first limit 10)
+) t
+order by t.part, t.credits desc, t.first
 """
 
 HOURS = """

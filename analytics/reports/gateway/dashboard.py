@@ -25,31 +25,22 @@ from gateway_keys(%(sources)s, %(as_of)s)
 """
 
 CALLS = """
-with tallied as (
-    select case grouping(tool, reason, name)
-            when 7 then 'all' when 3 then 'tool' when 5 then 'reason' else 'name' end as kind,
-        coalesce(tool, reason, name) as label, sum(calls)::bigint as calls,
-        coalesce(sum(credits) filter (where allowed), 0) as credits,
-        coalesce(sum(calls) filter (where not allowed), 0)::bigint as denied, min(first) as first
-    from (
-        select tool, name, case when not allowed then nullif(deny_reason, '') end as reason,
-            allowed, calls, credits, first
-        from gateway_usage(%(sources)s, %(start)s, %(end)s)
-    ) c
-    group by grouping sets ((), (tool), (reason), (name))
-), placed as (
-    select kind, label, coalesce(calls, 0) as calls, credits, coalesce(denied, 0) as denied,
-        row_number() over (
-            partition by kind
-            order by case kind when 'name' then credits else calls end desc,
-                gateway_member(label) nulls last, first) as place
-    from tallied
-    where kind = 'all' or (label is not null and not gateway_is_inherited(label))
+with sums as not materialized (
+    select s.part as kind, s.label, s.calls, s.credits, s.denied, s.first,
+        case s.part when 'name' then s.credits else s.calls end as weight,
+        gateway_member(s.label) as member
+    from gateway_sums(%(sources)s, %(start)s, %(end)s, null) s
+    where s.part = 'all' or not gateway_is_inherited(s.label)
 )
-select kind, label, calls, credits, denied
-from placed
-where kind in ('all', 'reason') or place <= 10
-order by kind, place
+select t.kind, t.label, t.calls, t.credits, t.denied
+from (
+    select * from sums where kind in ('all', 'reason')
+    union all
+    (select * from sums where kind = 'tool' order by weight desc, member nulls last, first limit 10)
+    union all
+    (select * from sums where kind = 'name' order by weight desc, member nulls last, first limit 10)
+) t
+order by t.kind, t.weight desc, t.member nulls last, t.first
 """
 
 UPTIME = """

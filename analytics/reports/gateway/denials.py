@@ -8,46 +8,46 @@ from analytics.query import Snapshot, bounds
 from analytics.registry import Family, report
 from analytics.units import Count, Ratio
 
-# Denials are few: their names, tools and reasons are summed apart from the mass of calls.
-TOTALS = """
-with refused as materialized (
-    select c.name, c.tool, gateway_denial(c.deny_reason) as reason, sum(c.calls)::bigint as denials,
-        min(c.first) as first
-    from gateway_usage(%(sources)s, %(start)s, %(end)s) c
-    where not c.allowed and c.deny_reason <> ''
-    group by 1, 2, 3
-), reasons as materialized (
-    select p.part, p.label, r.reason, sum(r.denials)::bigint as denials, min(r.first) as first
-    from refused r
-    cross join lateral (values ('all', ''), ('name', r.name), ('tool', r.tool)) p (part, label)
-    group by p.part, p.label, r.reason
-), labels as (
-    -- put together by adding up, not by a join: the planner cannot know how many labels there are
-    select l.part, l.label, sum(l.calls)::bigint as calls, sum(l.denials)::bigint as denials,
-        (array_agg(l.reason order by l.denials desc, l.first)
-            filter (where l.reason is not null))[1] as top_reason,
-        min(l.first) filter (where l.reason is null) as first
-    from (
-        select s.part, s.label, s.calls, 0 as denials, null as reason, s.first
-        from gateway_sums(%(sources)s, %(start)s, %(end)s, null) s
-        where s.part <> 'namespace'
-        union all
-        select r.part, r.label, 0, r.denials, r.reason, r.first
-        from reasons r
-    ) l
-    group by l.part, l.label
-)
-select t.part, t.label, t.calls, t.denials, t.denial_rate, t.top_reason
-from (
-    select l.part, l.label, l.calls, l.denials, l.top_reason, l.first, l.denials as weight,
-        coalesce(gateway_round(l.denials::float8 / nullif(l.calls, 0), 4), 0) as denial_rate
-    from labels l
-    union all
-    select 'reason', r.reason, r.denials, r.denials, null, r.first, 0, 1
-    from reasons r
-    where r.part = 'all'
+# Labels of a part with their denials, and the reason that most have.
+LABELS = """
+from gateway_sums(%(sources)s, %(start)s, %(end)s, null) s
+left join (
+    select r.part, r.label, sum(r.calls)::bigint as denials,
+        (array_agg(r.category order by r.calls desc, r.first))[1] as top_reason
+    from gateway_refusals(%(sources)s, %(start)s, %(end)s) r
+    group by r.part, r.label
+) d on d.part = s.part and d.label = s.label
+cross join lateral (
+    select coalesce(d.denials, 0) as denials,
+        coalesce(gateway_round(d.denials::float8 / nullif(s.calls, 0), 4), 0) as denial_rate
 ) t
-order by t.part, t.weight desc, t.first
+"""
+
+SUMMARY = f"""
+select s.calls as total_calls, t.denials as total_denials, t.denial_rate
+{LABELS}
+where s.part = 'all'
+"""
+
+KEYS = f"""
+select s.label as name, s.calls, t.denials, t.denial_rate, d.top_reason
+{LABELS}
+where s.part = 'name'
+order by t.denials desc, s.first
+"""
+
+TOOLS = f"""
+select s.label as tool, s.calls, t.denials, t.denial_rate, d.top_reason
+{LABELS}
+where s.part = 'tool'
+order by t.denials desc, s.first
+"""
+
+REASONS = """
+select r.category as reason, r.calls as denials
+from gateway_refusals(%(sources)s, %(start)s, %(end)s) r
+where r.part = 'all'
+order by r.first
 """
 
 HOURS = """
@@ -65,15 +65,11 @@ MOST = 10
 
 
 @dataclass(frozen=True)
-class DenialsTotal:
-    """Calls of a name or a tool, denials of a reason, or all calls."""
+class DenialsReason:
+    """Calls denied for a category of reasons."""
 
-    part: str
-    label: str
-    calls: Count
+    reason: str
     denials: Count
-    denial_rate: Ratio
-    top_reason: str | None
 
 
 @dataclass(frozen=True)
@@ -153,23 +149,12 @@ def denials(params: GatewaySpanParams, snapshot: Snapshot) -> Denials:
     counted as one. Keys of equal name count as one.
     """
     span = bounds(params.range(snapshot.as_of))
-    rows = snapshot.fetch(DenialsTotal, TOTALS, **span)
-    keys = [
-        DenialsKey(r.label, r.calls, r.denials, r.denial_rate, r.top_reason)
-        for r in rows
-        if r.part == "name"
-    ]
+    keys = snapshot.fetch(DenialsKey, KEYS, **span)
     return Denials(
-        summary=next(
-            DenialsSummary(r.calls, r.denials, r.denial_rate) for r in rows if r.part == "all"
-        ),
-        by_reason={r.label: r.denials for r in rows if r.part == "reason"},
+        summary=snapshot.one(DenialsSummary, SUMMARY, **span),
+        by_reason={r.reason: r.denials for r in snapshot.fetch(DenialsReason, REASONS, **span)},
         per_key=keys,
-        per_tool=[
-            DenialsTool(r.label, r.calls, r.denials, r.denial_rate, r.top_reason)
-            for r in rows
-            if r.part == "tool"
-        ],
+        per_tool=snapshot.fetch(DenialsTool, TOOLS, **span),
         hourly_trends=snapshot.fetch(DenialsHour, HOURS, **span),
         most_denied=[
             DenialsMost(k.name, k.denials, k.calls, k.denial_rate, k.top_reason)

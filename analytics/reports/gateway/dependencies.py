@@ -7,26 +7,23 @@ from analytics.query import Snapshot, bounds
 from analytics.registry import Family, report
 from analytics.units import Count, IsoMs
 
-USES = """
-with pairs as materialized (
-    select c.name, c.tool, sum(c.calls) as calls, min(c.first) as first
-    from gateway_usage(%(sources)s, %(start)s, %(end)s) c
-    where c.allowed and c.tool <> ''
-    group by c.name, c.tool
-)
-select u.part, u.label, u.weight, u.number, u.tools
-from (
-    select 'tool' as part, p.tool as label, sum(p.calls)::bigint as weight, count(*) as number,
-        null::text[] as tools, min(p.first) as first
-    from pairs p
-    group by p.tool
-    union all
-    select 'name', p.name, count(*), count(*),
-        array_agg(p.tool order by gateway_units(p.tool) collate "C"), min(p.first)
-    from pairs p
-    group by p.name
-) u
-order by u.part, u.weight desc, u.first
+TOOLS = """
+select s.label as tool, s.allowed as total_calls, p.number as unique_keys
+from gateway_sums(%(sources)s, %(start)s, %(end)s, null) s
+join (
+    select t.tool, count(*) as number
+    from gateway_name_tools(%(sources)s, %(start)s, %(end)s) n
+    cross join lateral unnest(n.tools) t (tool)
+    group by t.tool
+) p on p.tool = s.label
+where s.part = 'tool'
+order by s.allowed desc, s.first_allowed
+"""
+
+KEYS = """
+select n.name as key_name, n.tools, cardinality(n.tools) as tool_count
+from gateway_name_tools(%(sources)s, %(start)s, %(end)s) n
+order by cardinality(n.tools) desc, n.first
 """
 
 PRICED = """
@@ -35,17 +32,6 @@ select count(distinct p.tool) as tools,
 from billing_toolprice p
 where %(sources)s::bigint[] is null or p.source_id = any(%(sources)s)
 """
-
-
-@dataclass(frozen=True)
-class DependenciesUse:
-    """A tool with its callers, or a name with its tools."""
-
-    part: str
-    label: str
-    weight: Count
-    number: Count
-    tools: list[str] | None
 
 
 @dataclass(frozen=True)
@@ -102,14 +88,12 @@ def dependencies(params: GatewaySpanParams, snapshot: Snapshot) -> Dependencies:
     are on the price list only. Tools that are neither priced nor called are not known here. Keys
     of equal name count as one.
     """
-    rows = snapshot.fetch(DependenciesUse, USES, **bounds(params.range(snapshot.as_of)))
-    tools = [DependenciesTool(r.label, r.weight, r.number) for r in rows if r.part == "tool"]
+    span = bounds(params.range(snapshot.as_of))
+    tools = snapshot.fetch(DependenciesTool, TOOLS, **span)
     priced = snapshot.one(DependenciesPriced, PRICED, used=[t.tool for t in tools])
     return Dependencies(
         summary=DependenciesSummary(len(tools) + priced.unused, len(tools), priced.unused),
         tool_usage=tools,
-        key_tool_map=[
-            DependenciesKey(r.label, r.tools or [], r.number) for r in rows if r.part == "name"
-        ],
+        key_tool_map=snapshot.fetch(DependenciesKey, KEYS, **span),
         generated_at=snapshot.as_of,
     )

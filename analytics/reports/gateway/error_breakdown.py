@@ -13,8 +13,8 @@ select e.reason,
     gateway_pct(sum(e.denied), sum(sum(e.denied)) over ()) as percentage,
     count(*) as affected_consumers
 from (
-    select r.deny_reason as reason, count(*) as denied, min(r.seen) as seen
-    from gateway_requests(%(sources)s, %(start)s, %(end)s) r
+    select r.deny_reason as reason, sum(r.calls) as denied, min(r.seen) as seen
+    from gateway_log_kinds(%(sources)s, %(start)s, %(end)s) r
     where not r.allowed
     group by r.source_id, r.mask, r.deny_reason
 ) e
@@ -27,8 +27,9 @@ select r.denied as total_denied,
     r.requests - r.denied as total_allowed,
     gateway_pct(r.denied, r.requests) as error_rate
 from (
-    select count(*) as requests, count(*) filter (where not q.allowed) as denied
-    from gateway_requests(%(sources)s, %(start)s, %(end)s) q
+    select coalesce(sum(q.requests), 0)::bigint as requests,
+        coalesce(sum(q.requests - q.allowed), 0)::bigint as denied
+    from gateway_log_hours(%(sources)s, %(start)s, %(end)s, 'UTC') q
 ) r
 """
 

@@ -11,9 +11,8 @@ from analytics.units import Count, IsoMs, Percent
 # The middle of the log is found by counting hours; only the hour it lies in is put in order.
 SUMMARY = """
 with hours as (
-    select date_trunc('hour', r.at, 'UTC') as hour, count(*) as calls,
-        count(*) filter (where not r.allowed) as denials
-    from gateway_requests(%(sources)s, %(start)s, %(end)s) r
+    select r.hour, sum(r.requests) as calls, sum(r.requests - r.allowed) as denials
+    from gateway_log_hours(%(sources)s, %(start)s, %(end)s, 'UTC') r
     group by 1
 ), running as (
     select h.hour, h.calls, sum(h.calls) over so_far - h.calls as calls_before,
@@ -32,7 +31,7 @@ with hours as (
             from gateway_requests(%(sources)s, %(start)s, %(end)s) p
             where p.at >= r.hour and p.at < r.hour + interval '1 hour'
             order by p.seen
-            limit t.calls / 2 - r.calls_before
+            limit (t.calls / 2 - r.calls_before)::bigint
         ) q
     ) as denials
     from running r
@@ -58,17 +57,18 @@ left join lateral (
 
 TOOLS = """
 select r.tool,
-    count(*) as total_calls,
-    count(*) filter (where not r.allowed) as denials,
-    gateway_rate(count(*) filter (where not r.allowed), count(*)) as error_rate
-from gateway_requests(%(sources)s, %(start)s, %(end)s) r
+    sum(r.calls)::bigint as total_calls,
+    coalesce(sum(r.calls) filter (where not r.allowed), 0)::bigint as denials,
+    gateway_rate(coalesce(sum(r.calls) filter (where not r.allowed), 0), sum(r.calls))
+        as error_rate
+from gateway_log_kinds(%(sources)s, %(start)s, %(end)s) r
 group by r.tool
 order by error_rate desc, min(r.seen), r.tool collate "C"
 """
 
 REASONS = """
-select r.deny_reason as reason, count(*) as count
-from gateway_requests(%(sources)s, %(start)s, %(end)s) r
+select r.deny_reason as reason, sum(r.calls)::bigint as count
+from gateway_log_kinds(%(sources)s, %(start)s, %(end)s) r
 where not r.allowed
 group by r.deny_reason
 order by 2 desc, min(r.seen), r.deny_reason collate "C"

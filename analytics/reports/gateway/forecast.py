@@ -34,13 +34,13 @@ from estimates e
 """  # noqa: S608 - composed of constants
 
 TOOLS = """
-select coalesce(nullif(c.tool, ''), 'unknown') as tool, sum(c.calls)::bigint as calls,
-    sum(c.credits) as total_credits,
-    gateway_round(sum(c.credits)::float8 / sum(c.calls)::float8, 2) as avg_credits_per_call
-from gateway_usage(%(sources)s, %(start)s, %(end)s) c
-where c.allowed
+select coalesce(nullif(s.label, ''), 'unknown') as tool, sum(s.allowed)::bigint as calls,
+    sum(s.credits) as total_credits,
+    gateway_round(sum(s.credits)::float8 / sum(s.allowed)::float8, 2) as avg_credits_per_call
+from gateway_sums(%(sources)s, %(start)s, %(end)s, null) s
+where s.part = 'tool' and s.allowed > 0
 group by 1
-order by sum(c.credits) desc, min(c.first)
+order by sum(s.credits) desc, min(s.first_allowed)
 """
 
 

@@ -12,11 +12,12 @@ KeyHealth = Literal["healthy", "warning", "critical"]
 
 # Materialized, as the percentage would be computed anew wherever it is named.
 HEALTH = """
-with used as materialized (
+with used as (
     select k.name, k.place, k.credits, k.spent, k.calls,
         gateway_pct(k.spent, k.allocated) as utilization_percent
     from gateway_keys(%(sources)s, %(as_of)s) k
     where k.is_act
+    offset 0  -- computed once
 ), health as (
     select u.*, case when u.credits = 0 then 'critical'
                      when u.utilization_percent >= 75 then 'warning'

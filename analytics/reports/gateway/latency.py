@@ -21,10 +21,9 @@ select coalesce(sum(d.calls), 0)::bigint as total_calls,
         min(d.duration_ms) filter (where d.so_far >= ceil(0.95::float8 * d.total)), 0
     ) as p95_duration_ms
 from (
-    select r.duration_ms, count(*) as calls, sum(count(*)) over () as total,
-        sum(count(*)) over (order by r.duration_ms) as so_far
-    from gateway_requests(%(sources)s, %(start)s, %(end)s) r
-    where r.allowed
+    select r.duration_ms, sum(r.calls) as calls, sum(sum(r.calls)) over () as total,
+        sum(sum(r.calls)) over (order by r.duration_ms) as so_far
+    from gateway_log_durations(%(sources)s, %(start)s, %(end)s) r
     group by r.duration_ms
 ) d
 """
@@ -38,19 +37,17 @@ select d.tool,
     min(d.duration_ms) filter (where d.so_far >= ceil(0.95::float8 * d.total))
         as p95_duration_ms
 from (
-    select r.tool, r.duration_ms, count(*) as calls, min(r.seen) as seen,
-        sum(count(*)) over (partition by r.tool) as total,
-        sum(count(*)) over (partition by r.tool order by r.duration_ms) as so_far
-    from gateway_requests(%(sources)s, %(start)s, %(end)s) r
-    where r.allowed
+    select r.tool, r.duration_ms, sum(r.calls) as calls, min(r.seen) as seen,
+        sum(sum(r.calls)) over (partition by r.tool) as total,
+        sum(sum(r.calls)) over (partition by r.tool order by r.duration_ms) as so_far
+    from gateway_log_durations(%(sources)s, %(start)s, %(end)s) r
     group by r.tool, r.duration_ms
 ) d
 group by d.tool
 order by avg_duration_ms desc, min(d.seen), d.tool collate "C"
 """
 
-# Of keys that share a mask the last one lends its name. Source and mask are one text, so that
-# the planner cannot join by the source alone.
+# Of keys that share a mask the last one lends its name.
 KEYS = """
 select coalesce(nullif(n.name, ''), d.mask) as key_name,
     sum(d.calls)::bigint as total_calls,
@@ -58,19 +55,18 @@ select coalesce(nullif(n.name, ''), d.mask) as key_name,
     min(d.shortest) as min_duration_ms,
     max(d.longest) as max_duration_ms
 from (
-    select (r.source_id || ' ' || r.mask) collate "C" as consumer, r.mask, count(*) as calls,
-        sum(r.duration_ms) as duration, min(r.duration_ms) as shortest,
-        max(r.duration_ms) as longest, min(r.seen) as seen
-    from gateway_requests(%(sources)s, %(start)s, %(end)s) r
-    where r.allowed
-    group by r.source_id, r.mask
+    select r.source_id, r.mask, r.allowed as calls, r.duration, r.shortest, r.longest, r.seen
+    from gateway_log_consumers(%(sources)s, %(start)s, %(end)s) r
+    where r.allowed > 0
 ) d
 left join (
-    select distinct on (k.source_id, k.mask)
-        (k.source_id || ' ' || k.mask) collate "C" as consumer, k.name
-    from gateway_keys(%(sources)s, %(as_of)s) k
-    order by k.source_id, k.mask, k.place desc
-) n on n.consumer = d.consumer
+    select k.source_id, k.mask, k.name
+    from billing_apikey k
+    where not exists (
+        select from billing_apikey l
+        where l.source_id = k.source_id and l.mask = k.mask and l.id <> k.id
+          and gateway_is_later(l, k))
+) n on n.source_id = d.source_id and n.mask = d.mask
 group by 1
 order by avg_duration_ms desc, min(d.seen), coalesce(nullif(n.name, ''), d.mask) collate "C"
 """

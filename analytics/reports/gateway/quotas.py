@@ -65,20 +65,11 @@ order by u.daily_share desc, u.place
 """
 
 TOTALS = """
-select case t.is_all when 1 then 'all' else 'tool' end as part, coalesce(t.tool, '') as label,
-    t.calls, t.quota_denied,
+select t.part, t.label, t.calls, t.quota_denied,
     coalesce(gateway_round(t.quota_denied::float8 / nullif(t.calls, 0), 4), 0) as rate
-from (
-    select grouping(c.tool) as is_all, c.tool,
-        coalesce(sum(c.calls), 0)::bigint as calls,
-        coalesce(sum(c.calls) filter (
-            where not c.allowed and strpos(c.deny_reason, 'quota_exceeded') > 0), 0)::bigint
-            as quota_denied,
-        min(c.first) as first
-    from gateway_usage(%(sources)s, %(start)s, %(end)s) c
-    group by grouping sets ((), (c.tool))
-) t
-order by part, t.quota_denied desc, t.first
+from gateway_sums(%(sources)s, %(start)s, %(end)s, null) t
+where t.part in ('all', 'tool')
+order by t.part, t.quota_denied desc, t.first
 """
 
 HOURS = """

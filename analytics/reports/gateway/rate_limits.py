@@ -18,7 +18,15 @@ where %(sources)s::bigint[] is null or g.source_id = any(%(sources)s)
 
 # A batch is one entry in the gateway's window: calls of a key in one millisecond count once.
 # A rank is never below the milliseconds * 2^20, and there is an index on it.
-TOTALS = """
+SUMMARY = """
+select s.calls as total_calls, s.rate_limited as total_rate_limited,
+    coalesce(gateway_round(s.rate_limited::float8 / nullif(s.calls, 0), 4), 0)
+        as rate_limit_rate
+from gateway_sums(%(sources)s, %(start)s, %(end)s, null) s
+where s.part = 'all'
+"""
+
+KEYS = """
 with windows as (
     select u.key_id, count(distinct u.at) as used
     from billing_usageevent u
@@ -27,42 +35,44 @@ with windows as (
       and u.at > %(as_of)s - interval '1 minute' and u.at <= %(as_of)s
       and u.allowed and u.deny_reason is distinct from 'refund' and u.key_id is not null
     group by u.key_id
-), keys as (
-    select distinct on (k.name) k.name, k.id, g.rate_limit_per_min as per_minute
-    from gateway_keys(%(sources)s, %(as_of)s) k
+), newest as (
+    select k.name, k.id, g.rate_limit_per_min as per_minute
+    from billing_apikey k
     left join billing_gatewayconfig g on g.source_id = k.source_id
-    order by k.name, k.place desc
+    where (%(sources)s::bigint[] is null or k.source_id = any(%(sources)s))
+      and not exists (
+        select from billing_apikey l
+        where (%(sources)s::bigint[] is null or l.source_id = any(%(sources)s))
+          and l.name = k.name and l.id <> k.id and gateway_is_later(l, k))
 )
-select s.part, s.label, s.calls, s.rate_limited, s.rate,
-    case when s.per_minute <= 0 then 0 else coalesce(w.used, 0) end as used,
-    case when s.per_minute > 0 then greatest(s.per_minute - coalesce(w.used, 0), 0) end
-        as remaining,
-    s.throttle_place
-from (
-    select t.part, t.label, t.calls, t.rate_limited, t.first, t.id,
-        case when t.id is null then %(limit)s else t.per_minute end as per_minute,
-        coalesce(gateway_round(t.rate_limited::float8 / nullif(t.calls, 0), 4), 0) as rate,
-        row_number() over (partition by t.part order by t.rate_limited desc, t.first)
-            as throttle_place
-    from (
-        -- by adding up, not by a join: the planner cannot know how many names there are
-        select l.part, l.label, sum(l.calls)::bigint as calls,
-            sum(l.rate_limited)::bigint as rate_limited, min(l.first) as first, min(l.id) as id,
-            min(l.per_minute) as per_minute
-        from (
-            select part, label, calls, rate_limited, first, null::bigint as id,
-                null::bigint as per_minute
-            from gateway_sums(%(sources)s, %(start)s, %(end)s, null)
-            where part <> 'namespace'
-            union all
-            select 'name', k.name, 0, 0, null, k.id, k.per_minute from keys k
-        ) l
-        group by l.part, l.label
-        having count(*) filter (where l.first is not null or l.part = 'all') > 0
-    ) t
-) s
-left join windows w on w.key_id = s.id
-order by s.part, case s.part when 'name' then s.calls else s.rate_limited end desc, s.first
+select s.label as name, s.calls, s.rate_limited,
+    case when m.per_minute <= 0 then 0 else coalesce(w.used, 0) end as current_window_used,
+    case when m.per_minute > 0 then greatest(m.per_minute - coalesce(w.used, 0), 0) end
+        as current_window_remaining
+from gateway_sums(%(sources)s, %(start)s, %(end)s, null) s
+left join newest n on n.name = s.label
+cross join lateral (
+    select case when n.id is null then %(limit)s else n.per_minute end as per_minute
+) m
+left join windows w on w.key_id = n.id
+where s.part = 'name'
+order by s.calls desc, s.first
+"""
+
+TOOLS = """
+select s.label as tool, s.calls, s.rate_limited
+from gateway_sums(%(sources)s, %(start)s, %(end)s, null) s
+where s.part = 'tool'
+order by s.rate_limited desc, s.first
+"""
+
+THROTTLED = """
+select s.label as name, s.rate_limited, s.calls,
+    gateway_round(s.rate_limited::float8 / s.calls, 4) as throttle_rate
+from gateway_sums(%(sources)s, %(start)s, %(end)s, null) s
+where s.part = 'name' and s.rate_limited > 0
+order by s.rate_limited desc, s.first
+limit 10
 """
 
 HOURS = """
@@ -76,8 +86,6 @@ from (
 order by h.hour
 """
 
-MOST = 10
-
 
 @dataclass(frozen=True)
 class RateLimitsConfig:
@@ -85,20 +93,6 @@ class RateLimitsConfig:
 
     global_limit_per_min: Count | None
     window_ms: Millis
-
-
-@dataclass(frozen=True)
-class RateLimitsTotal:
-    """Calls of a name or a tool, or all calls."""
-
-    part: str
-    label: str
-    calls: Count
-    rate_limited: Count
-    rate: Ratio
-    used: Count
-    remaining: Count | None
-    throttle_place: int
 
 
 @dataclass(frozen=True)
@@ -176,27 +170,11 @@ def rate_limits(params: GatewaySpanParams, snapshot: Snapshot) -> RateLimits:
     """
     span = bounds(params.range(snapshot.as_of))
     config = snapshot.one(RateLimitsConfig, CONFIG)
-    limit = config.global_limit_per_min
-    rows = snapshot.fetch(RateLimitsTotal, TOTALS, limit=limit, **span)
-    total = next(r for r in rows if r.part == "all")
-    names = [r for r in rows if r.part == "name"]
     return RateLimits(
         config=config,
-        summary=RateLimitsSummary(total.calls, total.rate_limited, total.rate),
-        per_key=[
-            RateLimitsKey(r.label, r.calls, r.rate_limited, r.used, r.remaining) for r in names
-        ],
-        per_tool=[
-            RateLimitsTool(r.label, r.calls, r.rate_limited) for r in rows if r.part == "tool"
-        ],
+        summary=snapshot.one(RateLimitsSummary, SUMMARY, **span),
+        per_key=snapshot.fetch(RateLimitsKey, KEYS, limit=config.global_limit_per_min, **span),
+        per_tool=snapshot.fetch(RateLimitsTool, TOOLS, **span),
         hourly_trends=snapshot.fetch(RateLimitsHour, HOURS, **span),
-        most_throttled=_most_throttled(names),
+        most_throttled=snapshot.fetch(RateLimitsThrottled, THROTTLED, **span),
     )
-
-
-def _most_throttled(names: list[RateLimitsTotal]) -> list[RateLimitsThrottled]:
-    first = [r for r in names if r.rate_limited > 0 and r.throttle_place <= MOST]
-    return [
-        RateLimitsThrottled(r.label, r.rate_limited, r.calls, r.rate)
-        for r in sorted(first, key=lambda r: r.throttle_place)
-    ]

@@ -22,11 +22,9 @@ select gateway_local(h.slot, %(zone)s, '') as hour,
         as all_avg_duration_ms,
     rank() over (order by h.total desc, h.slot) as place
 from (
-    select date_trunc('hour', r.at, %(zone)s) as slot, count(*) as total,
-        count(*) filter (where r.allowed) as allowed,
-        coalesce(sum(r.credits) filter (where r.allowed), 0) as credits,
-        sum(r.duration_ms) as duration
-    from gateway_requests(%(sources)s, %(start)s, %(end)s) r
+    select r.hour as slot, sum(r.requests)::bigint as total, sum(r.allowed)::bigint as allowed,
+        sum(r.credits) as credits, sum(r.duration) as duration
+    from gateway_log_hours(%(sources)s, %(start)s, %(end)s, %(zone)s) r
     group by 1
 ) h
 order by h.slot

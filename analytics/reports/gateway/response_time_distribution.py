@@ -13,9 +13,8 @@ select b.label as range,
     sum(d.calls)::bigint as count,
     gateway_pct(sum(d.calls), d.total) as percentage
 from (
-    select r.duration_ms, count(*) as calls, sum(count(*)) over () as total
-    from gateway_requests(%(sources)s, %(start)s, %(end)s) r
-    where r.allowed
+    select r.duration_ms, sum(r.calls) as calls, sum(sum(r.calls)) over () as total
+    from gateway_log_durations(%(sources)s, %(start)s, %(end)s) r
     group by r.duration_ms
 ) d
 join (values
@@ -36,10 +35,9 @@ select coalesce(sum(d.calls), 0)::bigint as total_requests,
     min(d.duration_ms) filter (where d.so_far >= ceil(0.95::float8 * d.total)) as p95,
     min(d.duration_ms) filter (where d.so_far >= ceil(0.99::float8 * d.total)) as p99
 from (
-    select r.duration_ms, count(*) as calls, sum(count(*)) over () as total,
-        sum(count(*)) over (order by r.duration_ms) as so_far
-    from gateway_requests(%(sources)s, %(start)s, %(end)s) r
-    where r.allowed
+    select r.duration_ms, sum(r.calls) as calls, sum(sum(r.calls)) over () as total,
+        sum(sum(r.calls)) over (order by r.duration_ms) as so_far
+    from gateway_log_durations(%(sources)s, %(start)s, %(end)s) r
     group by r.duration_ms
 ) d
 """

@@ -8,16 +8,18 @@ from analytics.registry import Family, report
 from analytics.units import Count, Credits, Number
 
 TOTALS = """
-select s.part, s.label, s.credits, s.allowed,
-    coalesce(gateway_round(s.credits::float8 / nullif(s.allowed, 0), 2), 0) as average
+with sums as not materialized (
+    select * from gateway_sums(%(sources)s, %(start)s, %(end)s, null)
+)
+select t.part, t.label, t.credits, t.allowed,
+    coalesce(gateway_round(t.credits::float8 / nullif(t.allowed, 0), 2), 0) as average
 from (
-    select t.part, t.label, t.credits, t.allowed,
-        row_number() over (partition by t.part order by t.credits desc, t.first_allowed) as place
-    from gateway_sums(%(sources)s, %(start)s, %(end)s, null) t
-    where t.part in ('all', 'tool', 'name') and (t.allowed > 0 or t.part = 'all')
-) s
-where s.part <> 'name' or s.place <= 10
-order by s.part, s.place
+    select s.* from sums s where s.part = 'all' or (s.part = 'tool' and s.allowed > 0)
+    union all
+    (select s.* from sums s where s.part = 'name' and s.allowed > 0
+     order by s.credits desc, s.first_allowed limit 10)
+) t
+order by t.part, t.credits desc, t.first_allowed
 """
 
 HOURS = """

@@ -23,8 +23,9 @@ from gateway_keys(%(sources)s, %(as_of)s) k
 """
 
 REQUESTS = """
-select count(*) as total, count(*) filter (where not r.allowed) as denied
-from gateway_requests(%(sources)s, %(start)s, %(end)s) r
+select coalesce(sum(r.requests), 0)::bigint as total,
+    coalesce(sum(r.requests - r.allowed), 0)::bigint as denied
+from gateway_log_hours(%(sources)s, %(start)s, %(end)s, 'UTC') r
 """
 
 KEY_WEIGHT, ERROR_WEIGHT, CREDIT_WEIGHT = Decimal("0.4"), Decimal("0.35"), Decimal("0.25")

@@ -33,8 +33,8 @@ select
     (select count(*)
      from (
          select r.tool
-         from gateway_requests(%(sources)s, %(start)s, %(end)s) r
-         where r.allowed
+         from gateway_log_hours(%(sources)s, %(start)s, %(end)s, 'UTC') r
+         where r.allowed > 0
          group by r.tool
      ) t
     ) as unique_tools

@@ -11,19 +11,18 @@ from analytics.units import Count, IsoMs, Percent
 # The gateway joins the names of a pair with | and splits them there again.
 PAIRS = """
 with consumers as (
-    select u.source_id, u.mask, min(u.seen) as seen,
-        array_agg(u.tool order by gateway_units(u.tool) collate "C") as tools
-    from (
-        select r.source_id, r.mask, r.tool, min(r.seen) as seen
-        from gateway_requests(%(sources)s, %(start)s, %(end)s) r
-        where r.allowed
-        group by r.source_id, r.mask, r.tool
-    ) u
-    group by u.source_id, u.mask
+    select * from gateway_log_consumer_tools(%(sources)s, %(start)s, %(end)s)
 ), sets as (
-    select c.tools, count(*) as consumers, min(c.seen) as seen
-    from consumers c
-    group by c.tools
+    select array(
+            select u.tool from unnest(c.tools) u (tool)
+            order by gateway_units(u.tool) collate "C"
+        ) as tools,
+        c.consumers, c.seen
+    from (
+        select c.tools, count(*) as consumers, min(c.seen) as seen
+        from consumers c
+        group by c.tools
+    ) c
 ), pairs as (
     select s.tools[s.i] as a, s.tools[s.j] as b, sum(s.consumers) as shared, min(s.seen) as seen
     from (
@@ -53,12 +52,7 @@ order by m.shared desc, m.seen, m.a, m.b
 
 CONSUMERS = """
 select count(*) as consumers
-from (
-    select r.source_id, r.mask
-    from gateway_requests(%(sources)s, %(start)s, %(end)s) r
-    where r.allowed
-    group by r.source_id, r.mask
-) c
+from gateway_log_consumer_tools(%(sources)s, %(start)s, %(end)s) c
 """
 
 

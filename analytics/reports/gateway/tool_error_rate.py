@@ -16,9 +16,11 @@ select t.tool,
     gateway_rate(t.denied, t.requests) as error_rate,
     gateway_rate(sum(t.denied) over (), sum(t.requests) over ()) as overall
 from (
-    select coalesce(nullif(r.tool, ''), 'unknown') as tool, count(*) as requests,
-        count(*) filter (where not r.allowed) as denied, min(r.seen) as seen
-    from gateway_requests(%(sources)s, %(start)s, %(end)s) r
+    select coalesce(nullif(r.tool, ''), 'unknown') as tool,
+        sum(r.calls)::bigint as requests,
+        coalesce(sum(r.calls) filter (where not r.allowed), 0)::bigint as denied,
+        min(r.seen) as seen
+    from gateway_log_kinds(%(sources)s, %(start)s, %(end)s) r
     group by 1
 ) t
 order by error_rate desc, t.requests desc, t.seen, t.tool collate "C"

@@ -12,19 +12,22 @@ from analytics.reports.gateway._exact import ExactField
 from analytics.units import OMITTED, Count, Credits, Millis, Percent
 
 TOOLS = """
-select r.tool, count(*) as total_calls, count(*) filter (where r.allowed) as allowed,
-    count(*) filter (where not r.allowed) as denied,
-    gateway_rate(count(*) filter (where r.allowed), count(*)) as success_rate,
+select r.tool, sum(r.calls)::bigint as total_calls,
+    coalesce(sum(r.calls) filter (where r.allowed), 0)::bigint as allowed,
+    coalesce(sum(r.calls) filter (where not r.allowed), 0)::bigint as denied,
+    gateway_rate(coalesce(sum(r.calls) filter (where r.allowed), 0), sum(r.calls))
+        as success_rate,
     sum(r.credits) as total_credits,
-    gateway_round((sum(r.duration_ms) / count(*))::float8) as avg_duration_ms
-from gateway_requests(%(sources)s, %(start)s, %(end)s) r
+    gateway_round((sum(r.duration) / sum(r.calls))::float8) as avg_duration_ms
+from gateway_log_kinds(%(sources)s, %(start)s, %(end)s) r
 where %(tool)s::text is null or r.tool = %(tool)s
 group by r.tool
 order by total_calls desc, min(r.seen), r.tool collate "C"
 """
 
 ALL = """
-select count(*) as calls from gateway_requests(%(sources)s, %(start)s, %(end)s) r
+select coalesce(sum(r.requests), 0)::bigint as calls
+from gateway_log_hours(%(sources)s, %(start)s, %(end)s, 'UTC') r
 """
 
 # The shortest duration that 95 of 100 requests do not exceed.
@@ -35,16 +38,16 @@ where r.tool = %(tool)s
 """
 
 REASONS = """
-select r.deny_reason as reason, count(*) as count
-from gateway_requests(%(sources)s, %(start)s, %(end)s) r
+select r.deny_reason as reason, sum(r.calls)::bigint as count
+from gateway_log_kinds(%(sources)s, %(start)s, %(end)s) r
 where r.tool = %(tool)s and not r.allowed
 group by r.deny_reason
 order by gateway_member(r.deny_reason) nulls last, min(r.seen)
 """
 
 CONSUMERS = """
-select r.mask as key, count(*) as calls, sum(r.credits) as credits
-from gateway_requests(%(sources)s, %(start)s, %(end)s) r
+select r.mask as key, sum(r.calls)::bigint as calls, sum(r.credits) as credits
+from gateway_log_kinds(%(sources)s, %(start)s, %(end)s) r
 where r.tool = %(tool)s
 group by r.source_id, r.mask
 order by calls desc, min(r.seen)

@@ -8,17 +8,19 @@ from analytics.registry import Family, report
 from analytics.units import Count, Credits, Ratio
 
 TOTALS = """
-select s.part, s.label, s.calls, s.allowed, s.denied, s.credits, s.names, s.tools,
-    coalesce(gateway_round(s.allowed::float8 / nullif(s.calls, 0), 4), 0) as success_rate
+with sums as not materialized (
+    select * from gateway_sums(%(sources)s, %(start)s, %(end)s, null)
+)
+select t.part, t.label, t.calls, t.allowed, t.denied, t.credits,
+    (select count(*) from sums s where s.part = 'name') as names,
+    (select count(*) from sums s where s.part = 'tool') as tools,
+    coalesce(gateway_round(t.allowed::float8 / nullif(t.calls, 0), 4), 0) as success_rate
 from (
-    select t.*,
-        row_number() over (partition by t.part order by t.calls desc, t.first) as place,
-        count(*) filter (where t.part = 'name') over () as names,
-        count(*) filter (where t.part = 'tool') over () as tools
-    from gateway_sums(%(sources)s, %(start)s, %(end)s, null) t
-) s
-where s.part <> 'name' or s.place <= 10
-order by s.part, s.place
+    select s.* from sums s where s.part in ('all', 'namespace', 'tool')
+    union all
+    (select s.* from sums s where s.part = 'name' order by s.calls desc, s.first limit 10)
+) t
+order by t.part, t.calls desc, t.first
 """
 
 HOURS = """
