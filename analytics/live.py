@@ -26,21 +26,30 @@ from django.db.models.functions import Now
 
 from analytics.models import LiveConnection
 from analytics.registry import find_report
+from billing.access.second_factor import factor_in, factors_of, is_enough
 
 TICK_SECONDS = 2.0
 SEND_SECONDS = 2.0  # a viewer whose socket takes longer is dropped, so that others are not late
 ALIVE = timedelta(seconds=15)  # rows not renewed for so long do not count
-NOT_SIGNED_IN, NOT_STAFF, NO_SUCH_PATH, BROKEN = 4401, 4403, 4404, 1011
+NOT_SIGNED_IN, NOT_VERIFIED, NOT_STAFF, NO_SUCH_PATH, BROKEN = 4401, 4402, 4403, 4404, 1011
 
 logger = logging.getLogger(__name__)
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
+@dataclass(frozen=True)
+class Viewer:
+    """Who watches, and the second factor that verified the session."""
+
+    user_id: int
+    factor: str
+
+
 class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ships no types
     """One viewer's socket. It only sends; what arrives is ignored.
 
-    Strangers are accepted and closed with 4401, other users with 4403: a refused handshake would
-    hide the reason from a browser.
+    Strangers are accepted and closed with 4401, sessions that owe their second factor with 4402,
+    other users with 4403: a refused handshake would hide the reason from a browser.
     """
 
     async def connect(self) -> None:
@@ -50,11 +59,17 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels sh
         await self.accept()
         if not user.is_authenticated:
             await self.close(NOT_SIGNED_IN)
-        elif not (user.is_active and user.is_staff):
-            await self.close(NOT_STAFF)
-        else:
-            self.viewer_id = uuid4()
-            await feed.join(self.viewer_id, user.pk, self)
+            return
+        viewer, refused = await database_sync_to_async(self._viewer)()
+        if refused:
+            await self.close(refused)
+            return
+        self.viewer_id = uuid4()
+        await feed.join(self.viewer_id, viewer, self)
+
+    def _viewer(self) -> tuple[Viewer, int | None]:
+        viewer = Viewer(self.scope["user"].pk, factor_in(self.scope["session"]))
+        return viewer, refusals([viewer]).get(viewer)
 
     async def disconnect(self, code: int) -> None:
         """Stop sending and stop counting."""
@@ -78,15 +93,15 @@ class LiveFeed:
     """The viewers of this process, and the one task that serves them while there are any."""
 
     process: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}"[:100])
-    _viewers: dict[UUID, tuple[int, LiveConsumer]] = field(default_factory=dict)
+    _viewers: dict[UUID, tuple[Viewer, LiveConsumer]] = field(default_factory=dict)
     _task: asyncio.Task[None] | None = None
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def join(self, viewer: UUID, user_id: int, consumer: LiveConsumer) -> None:
+    async def join(self, key: UUID, viewer: Viewer, consumer: LiveConsumer) -> None:
         """Count the viewer and serve it from the next tick on."""
         async with self._lock:
-            await database_sync_to_async(heartbeat)([viewer], self.process)
-            self._viewers[viewer] = (user_id, consumer)
+            await database_sync_to_async(heartbeat)([key], self.process)
+            self._viewers[key] = (viewer, consumer)
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run())
 
@@ -109,27 +124,26 @@ class LiveFeed:
     async def _tick(self) -> None:
         try:
             async with self._lock:
-                text, staff = await database_sync_to_async(self._compute)()
+                text, refused = await database_sync_to_async(self._compute)()
         except Exception:  # the shell of a background task: nobody above it would hear
             logger.exception("the live view cannot be computed; viewers will reconnect")
             await self._each(lambda consumer, _: consumer.close(BROKEN))
             return
         await self._each(
-            lambda consumer, user_id: (
-                consumer.send(text) if user_id in staff else consumer.close(NOT_STAFF)
+            lambda consumer, viewer: (
+                consumer.close(refused[viewer]) if viewer in refused else consumer.send(text)
             )
         )
 
-    def _compute(self) -> tuple[str, set[int]]:
+    def _compute(self) -> tuple[str, dict[Viewer, int]]:
         viewers = dict(self._viewers)
         heartbeat(viewers, self.process)
         sweep()
-        users = {user_id for user_id, _ in viewers.values()}
-        return realtime_json(), still_staff(users)
+        return realtime_json(), refusals([viewer for viewer, _ in viewers.values()])
 
     async def _each(self, deliver: Any) -> None:
         viewers = list(self._viewers.values())
-        sends = [self._within_limit(deliver(consumer, user)) for user, consumer in viewers]
+        sends = [self._within_limit(deliver(consumer, viewer)) for viewer, consumer in viewers]
         await asyncio.gather(*sends)
 
     async def _within_limit(self, delivery: Any) -> None:
@@ -159,10 +173,19 @@ def sweep() -> None:
     LiveConnection.objects.filter(pk__in=locked).delete()
 
 
-def still_staff(users: Collection[int]) -> set[int]:
-    """Those who still may watch."""
+def refusals(viewers: Collection[Viewer]) -> dict[Viewer, int]:
+    """Those who may not watch, or not any more, with the code that says why."""
+    users = {viewer.user_id for viewer in viewers}
     rows = User.objects.filter(pk__in=users, is_active=True, is_staff=True)
-    return set(rows.values_list("pk", flat=True))
+    staff = set(rows.values_list("pk", flat=True))
+    factors = factors_of(staff)
+    refused = {}
+    for viewer in viewers:
+        if viewer.user_id not in staff:
+            refused[viewer] = NOT_STAFF
+        elif not is_enough(viewer.factor, factors.get(viewer.user_id, ())):
+            refused[viewer] = NOT_VERIFIED
+    return refused
 
 
 def realtime_json() -> str:

@@ -54,6 +54,9 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "axes",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
     "csp",
     "django_prometheus",
     "django_structlog",
@@ -74,6 +77,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "billing.access.gate.SecondFactorGate",  # a session that owes the code is nobody's
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
@@ -243,6 +247,8 @@ AXES_VERBOSE = False  # no greeting in the log of every command
 AXES_LOCKOUT_CALLABLE = "billing.admin.lockout.locked_out"
 AXES_IPWARE_META_PRECEDENCE_ORDER = ["REMOTE_ADDR"]  # the web server knows which proxy to believe
 AXES_SENSITIVE_PARAMETERS = ["username", "password"]
+PAYGATE_REQUIRE_SECOND_FACTOR = boolean("PAYGATE_REQUIRE_SECOND_FACTOR", default=False)
+OTP_TOTP_ISSUER = "PayGate portal"  # how an authenticator app names the account
 SESSION_COOKIE_AGE = integer("PAYGATE_SESSION_SECONDS", 43_200, minimum=60)
 SESSION_COOKIE_NAME = "__Host-sessionid" if HTTPS else "sessionid"
 CSRF_COOKIE_NAME = "__Host-csrftoken" if HTTPS else "csrftoken"
@@ -280,7 +286,7 @@ APPEND_SLASH = True
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "billing.api.authentication.TokenAuthentication",
-        "rest_framework.authentication.SessionAuthentication",
+        "billing.api.authentication.StaffSession",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["billing.api.permissions.RolePermission"],
     "DEFAULT_RENDERER_CLASSES": ["billing.api.renderers.ExactJSONRenderer"],
@@ -353,6 +359,7 @@ UNFOLD: dict[str, Any] = {
             "950": "#042f2e",
         }
     },
+    "ACCOUNT": {"navigation": "billing.admin.account.links"},
     "DASHBOARD_CALLBACK": "analytics.admin.dashboard.dashboard",
     "SIDEBAR": {"show_search": True, "navigation": "analytics.admin.navigation.navigation"},
     "SITE_FAVICONS": [

@@ -9,6 +9,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 from analytics.api.dropin import dropin_urls
 from analytics.api.dropin_replies import is_keyed, refusal
 from analytics.metrics import metrics
+from billing.admin.second_factor import second_factor
 from billing.api.hooks import paygate_hook
 from billing.api.problems import is_api, problem
 from billing.api.renderers import exact_json
@@ -73,6 +74,7 @@ handler500 = server_error
 urlpatterns = [
     path("", front, name="front"),
     *dropin_urls(),
+    path("admin/second-factor/", second_factor, name="second-factor"),
     path("admin/", admin.site.urls),
     path("api/v1/analytics/", include("analytics.api.urls")),
     path("api/v1/", include("billing.api.urls")),

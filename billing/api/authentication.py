@@ -1,10 +1,13 @@
 """Who is calling: a token, or a producer that signs its events (billing.api.signatures)."""
 
+from typing import Any
+
 from django.contrib.auth.models import AnonymousUser
-from rest_framework.authentication import BaseAuthentication
+from rest_framework.authentication import BaseAuthentication, SessionAuthentication
 from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.request import Request
 
+from billing.access.gate import is_half
 from billing.models import AdminToken
 from billing.tokens import find, in_networks, touch
 
@@ -25,6 +28,16 @@ class TokenAuthentication(BaseAuthentication):
     def authenticate_header(self, request: Request) -> str:
         """The challenge of a 401."""
         return 'Bearer realm="paygate"'
+
+
+class StaffSession(SessionAuthentication):
+    """The session of the admin; 403 while it owes its second factor."""
+
+    def authenticate(self, request: Request) -> Any:
+        """Who has signed in, or None."""
+        if is_half(request._request):
+            raise PermissionDenied("Enter your second factor first.", "second_factor_required")
+        return super().authenticate(request)
 
 
 def presented_secret(meta: dict[str, str]) -> bytes | None:

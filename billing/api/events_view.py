@@ -3,7 +3,7 @@
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
-from rest_framework.authentication import BaseAuthentication, SessionAuthentication
+from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import (
     APIException,
     ParseError,
@@ -16,7 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 
-from billing.api.authentication import TokenAuthentication
+from billing.api.authentication import StaffSession, TokenAuthentication
 from billing.api.bodies import read_body
 from billing.api.filters import EventFilter
 from billing.api.permissions import IngestPermission, RolePermission, access_of
@@ -71,7 +71,7 @@ class EventViewSet(ReadOnlyViewSet[Event]):
 
     def get_authenticators(self) -> list[BaseAuthentication]:
         """Tokens and staff; producers may also sign."""
-        return [TokenAuthentication(), SignatureAuthentication(), SessionAuthentication()]
+        return [TokenAuthentication(), SignatureAuthentication(), StaffSession()]
 
     def get_permissions(self) -> list[BasePermission]:
         """Posting is a scope of its own, not a role."""

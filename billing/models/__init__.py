@@ -7,6 +7,7 @@ from billing.models.keys import ApiKey, CreditEntry, KeyNote, KeyVerification
 from billing.models.payments import BatchPayment, Payment, SettlementBatch
 from billing.models.registry import Asset, NativePrice, Network
 from billing.models.revenue import RevenueRecord
+from billing.models.second_factor import Authenticator, RecoveryCodes
 from billing.models.sources import Source
 from billing.models.tokens import AdminToken
 from billing.models.usage import (
@@ -22,6 +23,7 @@ __all__ = [
     "AdminToken",
     "ApiKey",
     "Asset",
+    "Authenticator",
     "BatchPayment",
     "CreditEntry",
     "Event",
@@ -40,6 +42,7 @@ __all__ = [
     "Payment",
     "PollGap",
     "PollState",
+    "RecoveryCodes",
     "RejectedEvent",
     "RequestLog",
     "RevenueRecord",

@@ -12,6 +12,8 @@ import pytest_asyncio
 from asgiref.sync import sync_to_async
 from asgiref.testing import ApplicationCommunicator
 from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
+from django.core.management import call_command
 from django.db import connections
 from django.db.models.functions import Now
 from django.test import Client
@@ -19,6 +21,7 @@ from django.test import Client
 from analytics import live
 from analytics.models import LiveConnection
 from paygate_site.asgi import application
+from tests.access.phone import enrolled
 from tests.builders import ask, received, send
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -241,3 +244,44 @@ async def test_the_live_figures_are_the_reports() -> None:
         sent = await figures(browser)
         report = await in_database(lambda: ask("realtime", as_of=""))
     assert sent == report
+
+
+def factor_of(cookie: str) -> None:
+    """Give the user of a session a second factor, as another window would."""
+    user = User.objects.get(pk=Session.objects.get(pk=cookie).get_decoded()["_auth_user_id"])
+    enrolled(user)
+
+
+async def test_a_session_that_owes_its_second_factor_is_refused() -> None:
+    cookie = await in_database(cookie_of, True)
+    await in_database(factor_of, cookie)
+    assert await close_code(socket(cookie)) == 4402
+
+
+async def test_a_session_that_gave_it_watches_until_it_is_reset() -> None:
+    def verified() -> str:
+        user = User.objects.create_user("olga", password="secret", is_staff=True)
+        phone, _ = enrolled(user)
+        client = Client()
+        client.force_login(user)
+        client.post("/admin/second-factor/", {"code": phone.code()})
+        return client.cookies["sessionid"].value
+
+    cookie = await in_database(verified)
+    async with watching(cookie) as browser:
+        await figures(browser)
+        await in_database(lambda: call_command("reset_second_factor", "olga", verbosity=0))
+        assert await closing_code(browser) == 4402
+
+
+async def test_who_sets_one_up_is_cut_off_in_other_windows() -> None:
+    cookie = await in_database(cookie_of, True)
+    async with watching(cookie) as browser:
+        await figures(browser)
+        await in_database(factor_of, cookie)
+        assert await closing_code(browser) == 4402
+
+
+async def test_it_is_refused_where_everybody_needs_one(settings: Any) -> None:
+    settings.PAYGATE_REQUIRE_SECOND_FACTOR = True
+    assert await close_code(socket(await in_database(cookie_of, True))) == 4402

@@ -7,6 +7,7 @@
   const SILENCE = 10000; // the server speaks every two seconds
   const FINAL = new Map([
     [4401, "Signed out. Reload the page to sign in."],
+    [4402, "Second factor missing. Reload the page to enter it."],
     [4403, "Not allowed for this account."],
   ]);
 

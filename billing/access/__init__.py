@@ -1,0 +1,1 @@
+"""Who of the staff is let in, and as what."""
