@@ -8,6 +8,7 @@ from django.db.models import Model, QuerySet
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
+from billing.access.roles import INGEST, groups_of, role_of
 from billing.api.signatures import SignedRequest
 from billing.models import AdminToken, Source
 from billing.models.tokens import ROLE_ORDER, Role
@@ -45,7 +46,8 @@ def access_of(request: Request) -> Access | None:
         return Access(f"source:{auth.source.slug}", "", True, auth.source)
     user = request.user
     if isinstance(user, User) and user.is_staff:
-        return Access(f"user:{user.username}", _staff_role(user), False, None)
+        groups = groups_of(user)
+        return Access(f"user:{user.username}", role_of(user, groups), INGEST in groups, None)
     return None
 
 
@@ -59,14 +61,6 @@ def limited_to(rows: QuerySet[Row], access: Access | None, column: str | None) -
     if access.source is None or column is None:
         return rows
     return rows.filter(**{column: access.source})
-
-
-def _staff_role(user: User) -> str:
-    """Superusers are admins; others have the highest role that names a group of theirs."""
-    if user.is_superuser:
-        return Role.ADMIN
-    names = set(user.groups.values_list("name", flat=True))
-    return max((r for r in ROLE_ORDER if r in names), key=ROLE_ORDER.__getitem__, default="viewer")
 
 
 class RolePermission(BasePermission):
@@ -89,7 +83,7 @@ class RolePermission(BasePermission):
 
 
 class IngestPermission(BasePermission):
-    """Only callers with the scope `ingest`: tokens that have it, producers that sign."""
+    """Only callers with the scope `ingest`: tokens and staff that have it, producers that sign."""
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
         """Whether the caller may post events."""

@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand
 from django.db import connection, transaction
 
+from billing.access.roles import seed
 from billing.models import AdminToken, Source
 from billing.models.tokens import Role
 from billing.tokens import find_any, issue
@@ -21,7 +22,8 @@ class Command(BaseCommand):
     """Idempotent: what exists is left alone, and what is shown is shown once."""
 
     help = (
-        "Make the first superuser, the default source and the admin token if they are missing. "
+        "Make the first superuser, the groups of the roles, the default source and the admin token "
+        "if they are missing. "
         "PAYGATE_ADMIN_USER, PAYGATE_ADMIN_PASSWORD and PAYGATE_ADMIN_TOKEN fix them. Prints one "
         "line of JSON: user, password and token, null for what existed or came from there."
     )
@@ -31,6 +33,7 @@ class Command(BaseCommand):
         with transaction.atomic():
             with connection.cursor() as cursor:
                 cursor.execute("select pg_advisory_xact_lock(%s)", [LOCK])
+            seed(only_missing=True)
             Source.objects.get_or_create(slug="default", defaults={"name": "Default"})
             user, password = _first_superuser()
             token = _admin_token()
