@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from asgiref.sync import sync_to_async
 from django.contrib.auth.models import AnonymousUser, User
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -33,6 +34,7 @@ class SecondFactorGate:
             return self.get_response(request)
         request.half_signed_in = half  # type: ignore[attr-defined]  # read by is_half
         request.user = SimpleLazyObject(partial(_full, half, request.user))  # type: ignore[assignment]  # the same trick as Django's own
+        request.auser = partial(_later, request)
         if _is_persons_page(request) and half:
             asked = urlencode({"next": request.get_full_path()})
             return HttpResponseRedirect(f"{reverse('second-factor')}?{asked}")
@@ -52,6 +54,15 @@ def is_half(request: HttpRequest) -> bool:
 
 def _full(half: Any, user: Any) -> User | AnonymousUser:
     return AnonymousUser() if half else user
+
+
+async def _later(request: HttpRequest) -> Any:
+    """The same for views that are asynchronous."""
+
+    def settled() -> Any:
+        return request.user if request.user.pk else AnonymousUser()
+
+    return await sync_to_async(settled)()
 
 
 def _passable() -> tuple[str, ...]:

@@ -4,6 +4,7 @@ Without a factor it enrols one, with one it asks for a code, and once that is gi
 the recovery codes or take the factor away.
 """
 
+import logging
 from typing import Any
 
 import segno
@@ -28,6 +29,8 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from billing.access import second_factor as factors
 from billing.access.sealing import SealBroken
 from billing.admin.theme import TextInput
+
+log = logging.getLogger(__name__)
 
 PENDING = "second_factor_pending"  # of a session: the sealed secret that its page shows
 
@@ -134,6 +137,7 @@ def _checked(form: CodeForm, user: User) -> factors.Device | None:
         form.add_error("code", gettext("The secret key changed. Ask for a reset."))
         return None
     if device is None:
+        log.warning("user %d gave a wrong second factor", user.pk)
         form.add_error("code", gettext("This code is wrong or used up."))
     return device
 

@@ -7,13 +7,18 @@ from io import StringIO
 from typing import Any
 
 import pytest
+from asgiref.sync import async_to_sync
+from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.auth.models import User
+from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
-from django.test import Client
+from django.http import HttpRequest, HttpResponse
+from django.test import Client, RequestFactory
 from django.utils import timezone
 
+from billing.access.gate import SecondFactorGate
 from billing.access.second_factor import app_of, new_key, shown_key
 from billing.models import Authenticator, RecoveryCodes
 from tests.access.phone import PAGE, RECOVERY, Phone, enrolled, shown_secret, totp
@@ -255,6 +260,22 @@ def test_a_key_counts_before_the_half_session(olga: User) -> None:
         assert browser.get("/api/v1/payments/", headers=headers).status_code == 200
     assert browser.get("/admin/traffic", headers={"X-Admin-Key": token}).status_code == 200
     assert browser.get("/admin/traffic", headers={"X-Admin-Key": "guess"}).status_code == 401
+
+
+def test_a_view_that_is_asynchronous_sees_a_stranger_too(olga: User) -> None:
+    phone, _ = enrolled(olga)
+    seen: list[Any] = []
+
+    def view(request: HttpRequest) -> HttpResponse:
+        seen.append(async_to_sync(request.auser)())
+        return HttpResponse()
+
+    for browser in (half(olga), verified(olga, phone)):
+        request = RequestFactory().get("/livez")
+        request.session = SessionStore(browser.cookies["sessionid"].value)
+        AuthenticationMiddleware(SecondFactorGate(view))(request)
+    assert [user.is_authenticated for user in seen] == [False, True]
+    assert seen[1] == olga
 
 
 def test_a_half_session_can_log_out(olga: User) -> None:
