@@ -1,6 +1,7 @@
 """The matrix as docs/access.md has it: written, and read back.
 
-Doors that answer every caller alike share a row; addresses that differ in one word share a line.
+Doors that answer every caller alike share a row, by its number; addresses that differ in one word
+share a line.
 """
 
 import re
@@ -66,13 +67,14 @@ def replaced(paper: str, tables: str) -> str:
 def read_back(paper: str) -> dict[str, dict[str, str]]:
     """The matrix that a paper holds."""
     found: dict[str, dict[str, str]] = {}
-    columns: list[str] = []
+    rows: dict[str, list[str]] = {}
     for line in paper.partition(BEGIN)[2].partition(END)[0].splitlines():
         first, *cells = [cell.strip() for cell in line.strip("| ").split(" | ")]
-        if first == "door":
-            columns = cells
-        for door in _expanded(first):
-            found.setdefault(door, {}).update(zip(columns, cells, strict=True))
+        rows[first] = cells  # of the table that was begun last; its head is the row "row"
+        number, _, listed = line.partition(". ")
+        for door in _expanded(listed):
+            cells_of = zip(rows["row"], rows[number], strict=True)
+            found.setdefault(door, {}).update(cells_of)
     return found
 
 
@@ -82,14 +84,16 @@ def _shown_in(table: Table, found: Matrix) -> dict[str, Mapping[str, str]]:
 
 
 def _table(rows: Mapping[str, Mapping[str, str]], columns: list[str]) -> Iterator[str]:
-    yield f"| door | {' | '.join(columns)} |"
-    yield f"|{' --- |' * (len(columns) + 1)}"
     alike: dict[tuple[str, ...], list[str]] = {}
     for door, row in rows.items():
         if columns[0] in row:
             alike.setdefault(tuple(row[name] for name in columns), []).append(door)
-    for cells, together in sorted(alike.items(), key=lambda entry: entry[1]):
-        yield f"| {'<br>'.join(_lines(together))} | {' | '.join(cells)} |"
+    numbered = list(enumerate(sorted(alike.items(), key=lambda entry: entry[1]), 1))
+    yield f"| row | {' | '.join(columns)} |"
+    yield f"|{' --- |' * (len(columns) + 1)}"
+    yield from (f"| {number} | {' | '.join(cells)} |" for number, (cells, _) in numbered)
+    yield ""
+    yield from (f"{number}. {', '.join(_lines(together))}" for number, (_, together) in numbered)
 
 
 def _lines(together: list[str]) -> Iterator[str]:
