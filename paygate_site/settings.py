@@ -63,6 +63,7 @@ INSTALLED_APPS = [
     "billing",
     "analytics",
     "notify",
+    "audit",
 ]
 
 MIDDLEWARE = [
@@ -81,6 +82,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
+    "audit.middleware.ActorOfRequest",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 

@@ -53,6 +53,7 @@ GROUPS: dict[str, list[tuple[str, str, str]]] = {
         ("API tokens", "vpn_key", "billing.admintoken"),
         ("Staff", "person", "auth.user"),
         ("Groups", "group", "auth.group"),
+        ("Audit trail", "history_edu", "audit.auditentry"),
     ],
     "Rollups": [
         ("Daily", "calendar_month", "analytics.dailystat"),

@@ -34,6 +34,7 @@ MORE: dict[str, tuple[str, ...]] = {
         *("billing.add_source", "billing.change_source"),
         *("notify.add_endpoint", "notify.change_endpoint", "notify.delete_endpoint"),
         *("auth.view_user", "auth.add_user", "auth.change_user", "auth.view_group"),
+        *("audit.view_auditentry",),
         *("axes.view_accessattempt", "axes.delete_accessattempt"),
         *("axes.view_accesslog", "axes.view_accessfailurelog"),
     ),

@@ -9,13 +9,21 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
+from audit.trail import because
 from billing.admin.theme import TextInput
+from billing.gateway.redact import redacted
 
 
 class ReasonForm(forms.Form):
     """Why something is done; kept with it."""
 
     reason = forms.CharField(max_length=400, widget=TextInput)
+
+    def clean_reason(self) -> str:
+        """The reason, which the audit trail is told too, without a secret pasted into it."""
+        reason: str = self.cleaned_data["reason"]
+        because(redacted(reason))
+        return reason
 
 
 def confirmation(

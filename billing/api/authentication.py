@@ -7,6 +7,7 @@ from rest_framework.authentication import BaseAuthentication, SessionAuthenticat
 from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.request import Request
 
+from audit.trail import act_as
 from billing.access.gate import is_half
 from billing.models import AdminToken
 from billing.tokens import find, in_networks, touch
@@ -23,7 +24,9 @@ class TokenAuthentication(BaseAuthentication):
         secret = presented_secret(request.META)
         if secret is None:
             return None
-        return AnonymousUser(), token_for(secret, request.META.get("REMOTE_ADDR", ""))
+        token = token_for(secret, request.META.get("REMOTE_ADDR", ""))
+        act_as(f"token:{token.public_id}")
+        return AnonymousUser(), token
 
     def authenticate_header(self, request: Request) -> str:
         """The challenge of a 401."""
