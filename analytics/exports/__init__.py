@@ -1,0 +1,1 @@
+"""Facts and statistics as files by day, for warehouses."""
