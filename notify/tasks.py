@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from notify import delivery, evaluate
+from notify import delivery, evaluate, reporting
 
 
 @shared_task
@@ -15,3 +15,9 @@ def deliver_messages() -> int:
 def evaluate_rules() -> int:
     """Every minute: the figures of all rules."""
     return evaluate.evaluate_all()
+
+
+@shared_task
+def send_reports() -> int:
+    """Every minute: scheduled reports whose period is over."""
+    return reporting.send_due()

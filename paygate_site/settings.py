@@ -194,6 +194,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": timedelta(seconds=15),
         "options": {"expires": 14},
     },
+    "send-reports": {
+        "task": "notify.tasks.send_reports",
+        "schedule": timedelta(minutes=1),
+        "options": {"expires": 55},
+    },
     "evaluate-rules": {
         "task": "notify.tasks.evaluate_rules",
         "schedule": timedelta(minutes=1),

@@ -40,6 +40,7 @@ GROUPS: dict[str, list[tuple[str, str, str]]] = {
         ("Alerts", "notifications", "notify.alert"),
         ("Alert rules", "rule", "notify.alertrule"),
         ("Muting windows", "notifications_off", "notify.mutingwindow"),
+        ("Scheduled reports", "schedule_send", "notify.reportschedule"),
         ("Webhook endpoints", "webhook", "notify.endpoint"),
         ("Deliveries", "outbox", "notify.delivery"),
     ],

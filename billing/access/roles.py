@@ -27,6 +27,8 @@ MORE: dict[str, tuple[str, ...]] = {
         *("billing.add_toolprice", "billing.change_toolprice", "billing.delete_toolprice"),
         *("notify.change_alert",),
         *("notify.add_alertrule", "notify.change_alertrule", "notify.delete_alertrule"),
+        *("notify.add_reportschedule", "notify.change_reportschedule"),
+        *("notify.delete_reportschedule",),
         *("notify.add_mutingwindow", "notify.change_mutingwindow", "notify.delete_mutingwindow"),
     ),
     Role.ADMIN: (

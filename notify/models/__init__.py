@@ -3,6 +3,7 @@
 from notify.models.alerts import Alert, AlertRule, AlertState, Evaluation, MutingWindow
 from notify.models.endpoints import Endpoint, EventType
 from notify.models.messages import Attempt, Delivery, DeliveryState, Message, MessageFile
+from notify.models.schedules import ReportSchedule
 
 __all__ = [
     "Alert",
@@ -17,4 +18,5 @@ __all__ = [
     "Message",
     "MessageFile",
     "MutingWindow",
+    "ReportSchedule",
 ]

@@ -3,12 +3,15 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import time, timedelta
 
 from django.db import connections
+from django.utils import timezone
 
 from notify.delivery import deliver_due
 from notify.evaluate import evaluate
-from notify.models import Alert, AlertRule
+from notify.models import Alert, AlertRule, Message, ReportSchedule
+from notify.reporting import send_due
 from tests.builders import paid, send
 from tests.notify.conftest import Receiver, bodies, endpoint
 
@@ -56,3 +59,14 @@ def test_two_evaluations_at_once_fire_once(committed_db: None, receiver: Receive
     deliver_due(60)
     (body,) = bodies(receiver)
     assert body["data"]["rule"] == "r"
+
+
+def test_two_workers_never_send_a_report_twice(committed_db: None) -> None:
+    row = ReportSchedule(name="r", family="payments", report="revenue-breakdown", at=time(0))
+    row.told_until = timezone.now().date() - timedelta(days=4)
+    row.save()
+    counts: list[int] = []
+    together(lambda: counts.append(send_due()))
+    send_due()
+    assert Message.objects.filter(type="report.ready").count() == 4
+    assert sum(counts) <= 4
