@@ -20,7 +20,10 @@ def pytest_configure() -> None:
 KEPT = {"django_migrations", "django_content_type", "auth_permission"}
 
 
-SEEDED = ("billing_network", "billing_asset", "billing_source", "analytics_rollupstate")
+SEEDED = (
+    *("billing_network", "billing_asset", "billing_source", "analytics_rollupstate"),
+    "notify_alertrule",
+)
 
 
 @pytest.fixture(scope="session")

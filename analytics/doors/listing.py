@@ -90,7 +90,8 @@ def _methods(path: str, pattern: URLPattern) -> list[str]:
     actions = getattr(pattern.callback, "actions", None)
     if actions:
         allowed = pattern.callback.cls.http_method_names  # type: ignore[attr-defined]  # a viewset's
-        return [method.upper() for method in actions if method in allowed]
+        # HEAD is added to a viewset's actions with its first request, and is GET without a body
+        return [method.upper() for method in actions if method in allowed and method != "head"]
     page = MODEL_PAGE.fullmatch(path)
     if page and page["app"] in apps.app_configs:
         return METHODS.get(page["rest"], "GET POST").split()
@@ -101,7 +102,8 @@ def _example(path: str) -> str:
     """An address that exists, with a record of the model when there is one."""
     page = MODEL_PAGE.fullmatch(path)
     slug = next((slug for start, slug in SLUGS.items() if path.startswith(start)), "default")
-    filled = EXAMPLES | {"slug": slug, "object_id": _record(page) if page else "1"}
+    record = _record(page) if page else "1"
+    filled = EXAMPLES | {"slug": slug, "object_id": record, "id": record}
     return ANY_ROUTE.sub(lambda found: filled.get(found[1], "1"), path)
 
 
