@@ -19,11 +19,13 @@ _reason: ContextVar[str] = ContextVar("audit_reason", default="")
 
 ANONYMOUS = "anonymous"
 
-# Statements that may change records people are asked about; all others pass untouched.
+# Statements that may change records people are asked about; all others pass untouched. What ingest
+# finds out by itself (networks, assets, what it rejects) it writes without quoting names.
 CHANGES = re.compile(
-    r"\s*(?:insert\s+into|update|delete\s+from)\s+\"?"
-    r"(?:auth_\w+|otp_\w+|notify_\w+|billing_(?:admintoken|source|network|asset|nativeprice|gatewayconfig"
-    r"|toolprice|keygroup|rejectedevent|keyaction))\b",
+    r"\s*(?:insert\s+into|update|delete\s+from)\s+(?:"
+    r"\"?(?:auth_\w+|otp_\w+|notify_\w+|billing_(?:admintoken|source|nativeprice|gatewayconfig"
+    r"|toolprice|keygroup|keyaction)\b)"
+    r"|\"billing_(?:network|asset|rejectedevent)\")",
     re.IGNORECASE,
 )
 TELL = (

@@ -125,6 +125,11 @@ TABLES: dict[str, tuple[str, str, str]] = {
 CHANGES_ONLY = ("billing_rejectedevent", "notify_alert")
 
 
+# Where ingest adds rows by itself: which of the new ones are somebody's doing.
+BY_PEOPLE = {
+    "billing_network": "new.is_registered",
+    "billing_asset": "new.decimals is not null or new.usd_peg is not null",
+}
 # Tables whose primary key is not `id`.
 KEYS = {"billing_network": "chain_id", "billing_gatewayconfig": "source_id"}
 
@@ -139,8 +144,11 @@ create constraint trigger {table}_change_is_audited after update on {table}
     execute function {how};
 """
     if table not in CHANGES_ONLY:
+        by_people = f"when ({BY_PEOPLE[table]})" if table in BY_PEOPLE else ""
         made += f"""
-create constraint trigger {table}_is_audited after insert or delete on {table}
+create constraint trigger {table}_is_audited after insert on {table}
+    deferrable initially deferred for each row {by_people} execute function {how};
+create constraint trigger {table}_end_is_audited after delete on {table}
     deferrable initially deferred for each row execute function {how};
 """
     return made

@@ -8,8 +8,9 @@ triggers = import_module("audit.migrations.0002_trail").triggers
 UNSEEN = "told_until,next_at,failures,error,paused_at"
 TABLES = {"notify_reportschedule": UNSEEN, "notify_reportschedule_endpoints": ""}
 DROP = "".join(
-    f"drop trigger {table}_is_audited on {table};drop trigger {table}_change_is_audited on {table};"
+    f"drop trigger {table}{what} on {table};"
     for table in TABLES
+    for what in ("_is_audited", "_change_is_audited", "_end_is_audited")
 )
 
 

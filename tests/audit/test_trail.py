@@ -16,6 +16,7 @@ from audit.trail import acting
 from billing.models import AdminToken, Network, RejectedEvent, Source
 from billing.tokens import find, touch
 from tests.api.callers import Caller, token_of
+from tests.builders import paid, send
 
 pytestmark = pytest.mark.django_db
 HIDDEN = "(hidden)"
@@ -166,6 +167,8 @@ def test_strangers_leave_no_entry() -> None:
 
 def test_events_and_reads_leave_no_entry(admin: Caller) -> None:
     before = len(written())
+    send(paid("x", "2026-01-01T10:00:00Z", network="eip155:424242", asset="0x" + "9" * 40))
+    assert Network.objects.filter(pk="eip155:424242").exists()
     assert admin.get("/api/v1/sources/").status_code == 200
     sql("select 1")
     assert len(written()) == before
