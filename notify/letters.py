@@ -1,23 +1,25 @@
-"""A report's answer as a mail: figures and lists as tables, a chart, everything as CSV."""
+"""A report's answer as a mail: the tables and the chart of its page, everything as CSV."""
 
 from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html, format_html_join, strip_tags
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
+from analytics.admin.charts import charts
+from analytics.admin.tables import Table, tables
 from analytics.api.renderers import csv_text
+from analytics.params import SpanParams
 from analytics.registry import Answer, Report
-from billing.api.renderers import exact_json
-from notify.chart import bars_of, picture
+from notify.chart import drawable, picture
 from notify.models import MessageFile
 from notify.outbox import Letter
 
-SHOWN = 20  # rows of a list; all are in the CSV
+SHOWN = 20  # rows of a table; all are in the CSV
 CHART = "chart"
-CELL = "border:1px solid #8886;padding:4px 8px;text-align:left"
+CELL = "border:1px solid #8886;padding:4px 8px;text-align:"
 PAGE = """<!doctype html><html><head><meta name="color-scheme" content="light dark"></head>
 <body style="font-family:sans-serif;line-height:1.5"><h2>{}</h2><p>{}</p>{}{}</body></html>"""
 
@@ -37,39 +39,30 @@ class Period(NamedTuple):
 
 
 def letter_of(name: str, report: Report, answer: Answer, period: Period) -> Letter:
-    """What the mail says; figures exactly as the API gives them."""
-    data = answer.data
+    """What the mail says: what the report's page would, at the same moment."""
     subject = f"{name}: {period}"
-    about = _("%(report)s of %(period)s, as of %(moment)s.") % {
-        "report": report.title,
-        "period": period,
+    has_range = issubclass(report.params_type, SpanParams)
+    about = _("%(report)s, as of %(moment)s.") % {
+        "report": f"{report.title}, {period}" if has_range else report.title,
         "moment": answer.as_of.isoformat(timespec="seconds"),
     }
-    lines = [f"{path}: {_text(value)}" for path, value in figures_of(data).items()]
-    chart = format_html('<p><img src="cid:{}" alt="" width="800"></p>', CHART)
-    html = format_html(PAGE, subject, about, chart if bars_of(data) else "", _tables(data, ""))
-    return Letter(subject, "\n".join([about, "", *lines]), html)
+    found = tables(answer.result, report.row_type, period.zone)
+    chart = drawable(charts(answer.result, report.row_type, period.zone))
+    image = format_html('<p><img src="cid:{}" alt="" width="800"></p>', CHART) if chart else ""
+    shown = format_html_join("", "{}", ((_table(table),) for table in found if table.rows))
+    html = format_html(PAGE, subject, about, image, shown)
+    return Letter(subject, "\n\n".join([about, *map(_plain, found)]), html)
 
 
-def files_of(report: Report, data: Any) -> list[MessageFile]:
+def files_of(report: Report, answer: Answer, zone: str) -> list[MessageFile]:
     """The CSV, and the chart that the HTML shows when there is something to draw."""
-    files = [
-        MessageFile(
-            name=f"{report.slug}.csv",
-            content_type="text/csv",
-            content=csv_text(report, data).encode(),
-        )
-    ]
-    bars = bars_of(data)
-    if bars:
-        files.append(
-            MessageFile(
-                name=f"{report.slug}.png",
-                content_type="image/png",
-                content_id=CHART,
-                content=picture(bars),
-            )
-        )
+    text = csv_text(report, answer.data).encode()
+    files = [MessageFile(name=f"{report.slug}.csv", content_type="text/csv", content=text)]
+    chart = drawable(charts(answer.result, report.row_type, zone))
+    if chart:
+        image = MessageFile(name=f"{report.slug}.png", content_type="image/png", content_id=CHART)
+        image.content = picture(chart)
+        files.append(image)
     return files
 
 
@@ -87,46 +80,22 @@ def figures_of(data: Any, path: str = "") -> dict[str, Any]:
     return found
 
 
-def _tables(data: Any, name: str) -> SafeString:
-    """Figures as one table, then one for each list."""
-    parts = []
-    figures = figures_of(data)
-    if figures:
-        parts.append(_table(["", ""], [[path, _text(v)] for path, v in figures.items()]))
-    parts += [_list(path, rows) for path, rows in _lists(data, name)]
-    return format_html_join("", "{}", ((part,) for part in parts))
+def _table(table: Table) -> SafeString:
+    head = _line("th", [(column.heading, column.is_number) for column in table.columns])
+    body = format_html_join("", "{}", ((_line("td", row),) for row in table.cells[:SHOWN]))
+    title = format_html("<h3>{}</h3>", table.title) if table.title else ""
+    left = max(len(table.rows) - SHOWN, 0) + table.hidden
+    more = format_html("<p>{}</p>", _("%d more in the CSV.") % left) if left else ""
+    grid = "{}<table style='border-collapse:collapse'>{}{}</table>{}"
+    return format_html(grid, title, head, body, more)
 
 
-def _lists(data: Any, name: str) -> list[tuple[str, list[Any]]]:
-    if isinstance(data, list):
-        return [(name, data)]
-    if not isinstance(data, Mapping):
-        return []
-    return [found for key, value in data.items() for found in _lists(value, str(key))]
+def _line(tag: str, cells: list[tuple[str, bool]]) -> SafeString:
+    parts = ((tag, CELL, "right" if is_number else "left", text, tag) for text, is_number in cells)
+    return format_html("<tr>{}</tr>", format_html_join("", "<{} style='{}{}'>{}</{}>", parts))
 
 
-def _list(name: str, rows: list[Any]) -> SafeString:
-    if not rows:
-        return SafeString("")
-    if not isinstance(rows[0], Mapping):
-        return format_html("<h3>{}</h3><p>{}</p>", name, ", ".join(map(_text, rows[:SHOWN])))
-    head = list(rows[0])
-    table = _table(head, [[_text(row.get(key)) for key in head] for row in rows[:SHOWN]])
-    left = len(rows) - SHOWN
-    more = format_html("<p>{}</p>", _("%d more in the CSV.") % left) if left > 0 else ""
-    return format_html("<h3>{}</h3>{}{}", name, table, more)
-
-
-def _table(head: list[str], rows: list[list[str]]) -> SafeString:
-    titles = format_html_join("", "<th style='{}'>{}</th>", ((CELL, text) for text in head))
-    body = format_html_join("", "<tr>{}</tr>", ((_cells(row),) for row in rows))
-    line = format_html("<tr>{}</tr>", titles) if any(head) else ""
-    return format_html("<table style='border-collapse:collapse'>{}{}</table>", line, body)
-
-
-def _cells(row: list[str]) -> SafeString:
-    return format_html_join("", "<td style='{}'>{}</td>", ((CELL, text) for text in row))
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else exact_json(value).decode()
+def _plain(table: Table) -> str:
+    """For readers without HTML: a line for each row."""
+    rows = [": ".join(map(strip_tags, row)) for row in table.rows[:SHOWN]]
+    return "\n".join([table.title, *rows] if table.title else rows)

@@ -16,7 +16,7 @@ from analytics.params import SpanParams
 from analytics.registry import Answer, Family, Report, find_report
 from analytics.serializers import params_serializer
 from notify.letters import Period, figures_of, files_of, letter_of
-from notify.models import Message
+from notify.models import Message, MessageFile
 from notify.models.endpoints import EventType
 from notify.models.schedules import ReportSchedule
 from notify.outbox import post, tell_owner
@@ -87,7 +87,7 @@ def send_test(schedule: ReportSchedule, user: User) -> None:
     report, answer, period = answered(schedule)
     letter = letter_of(schedule.name, report, answer, period)
     message = post(f"report.test:{uuid4()}", "report.test", {}, letter, [user.email])
-    _attach(message, report, answer)
+    _attach(message, files_of(report, answer, schedule.zone))
 
 
 def _send(schedule: ReportSchedule) -> None:
@@ -100,13 +100,13 @@ def _send(schedule: ReportSchedule) -> None:
         schedule.emails,
         schedule.endpoints.values_list("pk", flat=True),
     )
-    _attach(message, report, answer)
+    _attach(message, files_of(report, answer, schedule.zone))
 
 
-def _attach(message: Message | None, report: Report, answer: Answer) -> None:
+def _attach(message: Message | None, files: list[MessageFile]) -> None:
     if message is None:  # it was sent before
         return
-    for file in files_of(report, answer.data):
+    for file in files:
         file.message = message
         file.save()
 
