@@ -8,6 +8,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 
 from analytics.api.dropin import dropin_urls
 from analytics.api.dropin_replies import is_keyed, refusal
+from analytics.api.exports import ExportViewSet
 from analytics.metrics import metrics
 from billing.admin.second_factor import second_factor
 from billing.api.hooks import paygate_hook
@@ -77,6 +78,7 @@ urlpatterns = [
     path("admin/second-factor/", second_factor, name="second-factor"),
     path("admin/", admin.site.urls),
     path("api/v1/analytics/", include("analytics.api.urls")),
+    path("api/v1/exports/<kind>/", ExportViewSet.as_view({"get": "retrieve"}), name="export"),
     path("api/v1/", include("audit.urls")),
     path("api/v1/", include("billing.api.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),

@@ -22,6 +22,7 @@ EXAMPLES = {
     "family": "payments",
     "public_id": "none",
     "key": "calls",
+    "kind": "payments",
 }
 SLUGS = {"/admin/reports/": "revenue", "/admin/dashboards/": "gateway"}
 LIVE = "/ws/live/"

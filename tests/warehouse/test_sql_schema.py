@@ -68,7 +68,7 @@ def test_views_and_columns_are_those_of_the_page(granted: str) -> None:
     for view, column in rows:
         found.setdefault(f"{view}", []).append(f"{column}")
     assert found == documented()
-    assert len(found) == 12
+    assert len(found) == 14
 
 
 def test_a_reader_reads_every_view_and_no_table(granted: str) -> None:

@@ -24,7 +24,7 @@ HUGE = "115792089237316195423570985008687907853269984665640564039457584007913129
 def export(kind: str, into: Path, *arguments: str) -> list[str]:
     """The lines the command prints."""
     out = StringIO()
-    call_command("export_days", kind, "--into", str(into), *arguments, stdout=out)
+    call_command("export_facts", kind, "--into", str(into), *arguments, stdout=out)
     return out.getvalue().splitlines()
 
 
@@ -118,8 +118,7 @@ def test_another_export_replaces_the_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_every_kind_has_the_columns_of_its_view(tmp_path: Path, kind: str) -> None:
     lines = export(kind, tmp_path, "--from", "2026-01-01", "--to", "2030-01-01", "--format", "csv")
-    expected = {"batches": 0, "calls": 0}.get(kind)
-    assert (len(lines) == 0) is (expected == 0)
+    assert (len(lines) == 0) is (kind in ("batches", "calls", "call_hours", "call_days"))
     with connection.cursor() as cursor:
         view = sql.Identifier("paygate_views", kind)
         cursor.execute(sql.SQL("select * from {} limit 0").format(view))
@@ -127,6 +126,38 @@ def test_every_kind_has_the_columns_of_its_view(tmp_path: Path, kind: str) -> No
     for line in lines:
         with Path(line.rpartition(" ")[0]).open(encoding="utf-8") as file:
             assert next(csv.reader(file)) == names
+
+
+@pytest.mark.usefixtures("three_days")
+def test_nothing_later_than_the_moment_asked_for(tmp_path: Path) -> None:
+    days = ("--from", "2026-01-01", "--to", "2026-01-03", "--format", "csv")
+    export("payments", tmp_path, *days, "--as-of", "2026-01-01T10:00:00Z")
+    (only,) = (tmp_path / "payments").iterdir()
+    assert [row["payment_id"] for row in read_csv(only)] == ["a"]
+
+
+@pytest.mark.usefixtures("three_days")
+@pytest.mark.parametrize(
+    ("as_of", "hours", "days"),
+    [
+        ("2026-01-01T10:59:59.999999Z", [], []),
+        ("2026-01-01T11:00:00Z", ["2026-01-01 1"], []),
+        ("2026-01-01T23:59:59.999999Z", ["2026-01-01 1"], []),
+        ("2026-01-02T00:00:00Z", ["2026-01-01 1"], ["2026-01-01 1"]),
+        (
+            "2026-01-03T00:00:00Z",
+            ["2026-01-01 1", "2026-01-02 1"],
+            ["2026-01-01 1", "2026-01-02 1"],
+        ),
+    ],
+)
+def test_a_statistic_is_there_when_its_time_is_over(
+    tmp_path: Path, as_of: str, hours: list[str], days: list[str]
+) -> None:
+    asked = ("--from", "2026-01-01", "--to", "2026-01-09", "--as-of", as_of)
+    for kind, expected in (("payment_hours", hours), ("payment_days", days)):
+        said = [line.partition("day=")[2] for line in export(kind, tmp_path, *asked)]
+        assert [line.replace(".parquet", "") for line in said] == expected
 
 
 @pytest.mark.usefixtures("three_days")
@@ -145,6 +176,7 @@ def test_one_source_alone(tmp_path: Path) -> None:
         (("--from", "2026-01-02", "--to", "2026-01-01"), "--to is before --from"),
         (("--source", "nobody"), "there is no source nobody"),
         (("--from", "yesterday"), "invalid"),
+        (("--as-of", "now-ish"), "use ISO 8601 or epoch milliseconds"),
     ],
 )
 def test_wrong_arguments_are_told(tmp_path: Path, arguments: tuple[str, ...], why: str) -> None:
