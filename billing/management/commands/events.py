@@ -1,6 +1,5 @@
 """Write the accepted events of a source to a file, or take such a file in again."""
 
-import os
 import sys
 from argparse import ArgumentParser
 from pathlib import Path
@@ -8,7 +7,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from billing.backup import BadBackup, check, lines, take
+from billing.backup import check, lines, take
+from billing.checked_lines import BadBackup, write_whole
 from billing.models import Source
 
 
@@ -43,20 +43,13 @@ class Command(BaseCommand):
             for line in lines(source, since):
                 self.stdout.write(line, ending="")
             return
-        draft = into.with_name(f".{into.name}.{os.getpid()}")
-        try:
-            with draft.open("w", encoding="utf-8", newline="\n") as file:
-                file.writelines(lines(source, since))
-            draft.replace(into)
-        finally:
-            draft.unlink(missing_ok=True)
+        write_whole(into, lines(source, since))
 
     def _import(self, source: Source, path: Path) -> None:
         """Nothing is taken from a file that is not whole."""
         try:
             with path.open(encoding="utf-8", newline="\n") as file:
                 count = check(file)
-                file.seek(0)
                 found = take(file, source)
         except (OSError, UnicodeDecodeError, BadBackup) as error:
             raise CommandError(f"{path}: {error}") from error
