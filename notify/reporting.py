@@ -2,7 +2,7 @@
 
 import logging
 import time
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 from rest_framework.exceptions import APIException
 
-from analytics.params import SpanParams
+from analytics.params import INSTANT, SpanParams
 from analytics.registry import Answer, Family, Report, find_report
 from analytics.serializers import params_serializer
 from notify.letters import Period, figures_of, files_of, letter_of
@@ -51,7 +51,7 @@ def _send_one() -> int | None:
         try:
             with transaction.atomic():
                 _send(schedule)
-        except FAILURES as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the others are sent
             _failed(schedule, error)
             return 0
         _succeeded(schedule)
@@ -67,7 +67,9 @@ def answered(schedule: ReportSchedule) -> tuple[Report, Answer, Period]:
 
 
 def query_of(schedule: ReportSchedule, report: Report, period: Period) -> dict[str, str]:
-    """The parameters: the period as from and to where the report takes them, else its end.
+    """The parameters: the period as from and to where the report takes them, else its last moment.
+
+    The end itself is the first moment of the next day, which reports of a day would be about.
 
     LookupError for one that the report does not take.
     """
@@ -79,7 +81,7 @@ def query_of(schedule: ReportSchedule, report: Report, period: Period) -> dict[s
     start, end = (midnight(day, schedule.zone) for day in (period.start, period.end))
     if issubclass(report.params_type, SpanParams):
         return query | {"from": start.isoformat(), "to": end.isoformat()}
-    return query | {"as_of": end.isoformat()}
+    return query | {"as_of": (end.astimezone(UTC) - INSTANT).isoformat()}
 
 
 def send_test(schedule: ReportSchedule, user: User) -> None:
@@ -131,7 +133,7 @@ def _succeeded(schedule: ReportSchedule) -> None:
 
 
 def _failed(schedule: ReportSchedule, error: Exception) -> None:
-    log.warning("scheduled report %s: %s", schedule.pk, error)
+    log.warning("scheduled report %s: %s", schedule.pk, error, exc_info=error)
     schedule.failures += 1
     schedule.error = f"{type(error).__name__}: {error}"[:500]
     wait = FIRST_WAIT * 2 ** (schedule.failures - 1)

@@ -1,7 +1,9 @@
 """Scheduled reports: each period once, by its zone's clock, with the figures of the page."""
 
+import hmac
 import json
 import re
+from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from email.message import EmailMessage
@@ -14,9 +16,12 @@ from django.utils import timezone
 
 from analytics.admin.charts import Chart, Series
 from analytics.api.renderers import csv_text
+from notify import reporting
 from notify.chart import drawable, picture
 from notify.delivery import deliver_due
+from notify.letters import letter_of
 from notify.models import Endpoint, Message, ReportSchedule
+from notify.outbox import Letter
 from notify.periods import Every, due, midnight, next_end, start_of
 from notify.reporting import answered, resume, send_due
 from notify.webhooks import new_secret
@@ -121,6 +126,9 @@ def test_a_mail_has_the_figures_the_chart_and_the_csv(mailbox: Mailbox) -> None:
 
 
 def test_an_endpoint_gets_the_figures_signed(receiver: Receiver) -> None:
+    yesterday = timezone.now().date() - timedelta(days=1)
+    send(paid("a", f"{yesterday}T00:00:00Z", fee="1.50"))
+    send(paid("b", f"{yesterday - timedelta(days=1)}T23:59:59.999Z", fee="4"))
     endpoint = Endpoint.objects.create(name="e", url=receiver.url, secret=new_secret())
     row = schedule(emails=[], at=time(0))
     row.endpoints.add(endpoint)
@@ -131,8 +139,42 @@ def test_an_endpoint_gets_the_figures_signed(receiver: Receiver) -> None:
     said = json.loads(body)
     assert said["type"] == "report.ready"
     assert said["data"]["report"] == "payments/revenue-breakdown"
-    assert Decimal(said["data"]["figures"]["total"]) == 0
-    assert any(name.lower().endswith("signature") for name in headers)
+    assert said["data"]["figures"]["total"] == "1.500000"
+    assert said["data"]["from"] == f"{yesterday}T00:00:00+00:00"
+    stamp, signature = headers["X-PayGate-Signature"].removeprefix("t=").split(",v1=")
+    key = endpoint.secret.encode()
+    assert signature == hmac.new(key, f"{stamp}.".encode() + body, "sha256").hexdigest()
+
+
+def test_a_day_of_the_clock_change_has_the_money_of_its_23_hours() -> None:
+    """29 March in Berlin is from 23:00 to 22:00 in UTC."""
+    for name, at, fee in (
+        ("before", "2026-03-28T22:59:59.999999Z", "1"),
+        ("first", "2026-03-28T23:00:00Z", "0.5"),
+        ("last", "2026-03-29T21:59:59.999999Z", "0.25"),
+        ("after", "2026-03-29T22:00:00Z", "2"),
+    ):
+        send(paid(name, at, fee=fee))
+    row = schedule(zone="Europe/Berlin", told_until=date(2026, 3, 29))
+    _report, answer, period = answered(row)
+    assert str(period) == "2026-03-29 (Europe/Berlin)"
+    assert answer.data["total"] == "0.750000"
+
+
+@pytest.mark.parametrize(
+    ("report", "figure"),
+    [
+        ("hourly-stats", lambda data: sum(Decimal(row["fees"]) for row in data)),
+        ("revenue-daily", lambda data: Decimal(data[-1]["fees"])),
+    ],
+)
+def test_a_report_without_a_range_is_of_the_day_that_is_over(
+    report: str, figure: Callable[[Any], Decimal]
+) -> None:
+    send(paid("a", "2026-03-28T23:00:00Z", fee="0.5"), paid("b", "2026-03-29T22:00:00Z", fee="2"))
+    row = schedule(report=report, zone="Europe/Berlin", told_until=date(2026, 3, 29))
+    _report, answer, _period = answered(row)
+    assert figure(answer.data) == Decimal("0.5")
 
 
 def test_what_was_missed_is_sent_oldest_first_and_each_period_once() -> None:
@@ -169,6 +211,24 @@ def test_three_failures_pause_it_and_tell_the_owner(mailbox: Mailbox) -> None:
     assert send_due() == 1
     row.refresh_from_db()
     assert (row.failures, row.error, row.paused_at) == (0, "", None)
+
+
+def test_one_that_breaks_in_a_way_nobody_foresaw_holds_up_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    broken = as_if_made(schedule(at=time(0)), days_ago=2)
+    as_if_made(schedule(at=time(0), name="Other"), days_ago=1)
+
+    def letter(name: str, *rest: Any) -> Letter:
+        if name == broken.name:
+            raise RuntimeError("no such font")
+        return letter_of(name, *rest)
+
+    monkeypatch.setattr(reporting, "letter_of", letter)
+    assert send_due() == 1
+    assert Message.objects.get().subject.startswith("Other: ")
+    broken.refresh_from_db()
+    assert (broken.failures, broken.error) == (1, "RuntimeError: no such font")
 
 
 def test_a_disabled_one_is_not_sent() -> None:
