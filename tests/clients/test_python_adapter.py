@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import hashlib
 import os
 import re
 import signal
@@ -17,7 +18,7 @@ from typing import Any
 
 import pytest
 from paygate_x402 import PayGate
-from paygate_x402.payments import payment_id, wire
+from paygate_x402.payments import facts, payment_id, wire
 from x402 import x402Facilitator, x402FacilitatorSync
 from x402.schemas import SettleResponse
 
@@ -228,6 +229,28 @@ def test_the_signature_of_a_solana_payer_does_not_make_another_payment() -> None
         raw = base64.b64encode(b"\1" + signature + message).decode()
         ids.add(payment_id({"accepted": {"network": "solana:x"}, "payload": {"transaction": raw}}))
     assert len(ids) == 1
+
+
+def test_text_that_a_database_cannot_hold_does_not_cost_the_event(
+    committed_db: None, live_server: Any, tmp_path: Path
+) -> None:
+    token = token_of("", can_ingest=True, source=source())
+    paygate = PayGate(live_server.url, token, outbox=tmp_path / "outbox.db")
+    hostile = payment("0x1")
+    assert hostile.resource is not None
+    hostile.resource.url = "https://shop.example/a\0b"
+    facilitator(paygate, Mechanism()).settle(hostile, requirements())
+    delivered(paygate)
+    paygate.close()
+    assert Payment.objects.get().status == "settled"
+    half = {"payload": {"transaction": "t"}, "network": "x", "resource": "a\ud800b"}
+    assert facts(half, {})["resource"] == "a\ufffdb"
+
+
+def test_a_transaction_that_is_not_ascii_has_an_id() -> None:
+    known = {"payload": {"transaction": "é"}, "network": "x"}
+    expected = hashlib.sha256("x|é".encode()).hexdigest()[:40]
+    assert payment_id(known) == f"x402-{expected}"
 
 
 def test_any_emitter_is_reported(portal: Portal, tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """What the portal is told of an x402 payment, of protocol versions 1 and 2."""
 
 import base64
-import binascii
 import hashlib
 import json
 import re
@@ -49,7 +48,7 @@ def _message(transaction: str) -> str:
     """Solana: the fee payer signs last, so the signatures differ between verify and settle."""
     try:
         raw = base64.b64decode(transaction, validate=True)
-    except binascii.Error:
+    except ValueError:  # not base64, or not even ASCII
         return transaction
     return hashlib.sha256(raw[1 + SIGNATURE_BYTES * raw[0] :] if raw else raw).hexdigest()
 
@@ -71,7 +70,15 @@ def facts(payload: Mapping[str, Any], requirements: Mapping[str, Any]) -> dict[s
         "validBefore": signed.get("validBefore"),
         "timestamp": time.time_ns() // 1_000_000,
     }
-    return {name: value for name, value in known.items() if value not in (None, "")}
+    return {name: _storable(value) for name, value in known.items() if value not in (None, "")}
+
+
+def _storable(value: Any) -> Any:
+    """Text without what no database holds: a payer may send it, and it would cost the event."""
+    if not isinstance(value, str):
+        return value
+    halves = value.replace("\0", "\ufffd").encode("utf-16-le", "surrogatepass")
+    return halves.decode("utf-16-le", "replace")
 
 
 def reason(error: BaseException) -> str:
